@@ -1,0 +1,1 @@
+"""The shared inference core: device, loaded models, cache, progress and cancel."""

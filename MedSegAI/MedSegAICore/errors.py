@@ -1,0 +1,171 @@
+"""Errors with names: each says what happened and what to do next.
+
+They are raised anywhere below the user interface and become text only at its edge.
+"""
+
+from __future__ import annotations
+
+
+class MedSegAIError(Exception):
+    """Base of every error that MedSegAI raises on purpose.
+
+    Parameters
+    ----------
+    message
+        What happened, in one sentence.
+    advice
+        What the user can do next, in one sentence.
+    """
+
+    advice = "See the log for details."
+
+    def __init__(self, message: str, advice: str | None = None) -> None:
+        super().__init__(message)
+        if advice is not None:
+            self.advice = advice
+
+    @property
+    def message(self) -> str:
+        """What happened, without the advice."""
+        return str(self.args[0])
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.advice}"
+
+
+class InvalidImage(MedSegAIError):
+    """The image is empty, has no finite voxel, or is not one scalar volume."""
+
+    advice = "Choose a scalar volume that has voxels; convert colour or time series first."
+
+
+class GeometryMismatch(MedSegAIError):
+    """Two things that should share a grid do not."""
+
+    advice = "Resample one of them onto the other's grid."
+
+
+class ShearedGeometry(GeometryMismatch):
+    """The axes of the image are not at right angles to each other."""
+
+    advice = "Resample the volume to a grid with right angles (in Slicer: Resample Scalar Volume), then try again."
+
+
+class NonLinearTransform(GeometryMismatch):
+    """The image is under a transform that bends space."""
+
+    advice = "Harden the transform on the volume, then try again."
+
+
+class UnsupportedPrompt(MedSegAIError):
+    """The chosen model cannot use this kind of prompt."""
+
+    advice = "Choose another kind of prompt or another model."
+
+
+class PromptOutsideImage(MedSegAIError):
+    """A prompt lies outside the image."""
+
+    advice = "Move the prompt onto the image."
+
+
+class NoPositivePrompt(MedSegAIError):
+    """Nothing says what should be inside the segment."""
+
+    advice = "Add a positive point, box, lasso, scribble or mask on the structure."
+
+
+class InvalidRequest(MedSegAIError):
+    """A setting or a stored recipe has a value that cannot be used."""
+
+    advice = "Correct the value named in the message."
+
+
+class UnknownModel(MedSegAIError):
+    """No model of that name is registered."""
+
+    advice = "Choose one of the listed models."
+
+
+class WeightsMissing(MedSegAIError):
+    """The model's checkpoint file is not on this computer."""
+
+    advice = "Choose the checkpoint file, or use the model 'adaptive', which needs none."
+
+
+class WeightsCorrupt(MedSegAIError):
+    """The checkpoint cannot be read as a table of tensors."""
+
+    advice = "Download the checkpoint again."
+
+
+class WeightsUnsafe(WeightsCorrupt):
+    """The checkpoint holds more than tensors and could run code when opened."""
+
+    advice = "Use a checkpoint that holds tensors only (safetensors, or a plain state dict)."
+
+
+class WeightsMismatch(MedSegAIError):
+    """The checkpoint belongs to another network."""
+
+    advice = "Choose the checkpoint that belongs to the selected model."
+
+
+class DeviceUnavailable(MedSegAIError):
+    """The requested device does not exist on this computer."""
+
+    advice = "Choose the device 'auto' or 'cpu'."
+
+
+class OutOfDeviceMemory(MedSegAIError):
+    """The device ran out of memory, also after one smaller try."""
+
+    advice = "Close other programs, choose a smaller model, or run on the CPU."
+
+
+class Cancelled(MedSegAIError):
+    """The user stopped the run. Nothing was changed."""
+
+    advice = "Start it again when you are ready."
+
+
+class EngineLost(MedSegAIError):
+    """The engine process stopped while it was working."""
+
+    advice = "It is restarted by itself; your prompts are kept. Try again."
+
+
+class EngineUnavailable(MedSegAIError):
+    """The engine process cannot be started."""
+
+    advice = "Run the installation check, or start Slicer again."
+
+
+class EngineFault(MedSegAIError):
+    """The engine met an error that nobody expected."""
+
+    advice = "Nothing was changed. Report the message with the log."
+
+
+def _known_errors(base: type[MedSegAIError] = MedSegAIError) -> dict[str, type[MedSegAIError]]:
+    known = {base.__name__: base}
+    for child in base.__subclasses__():
+        known |= _known_errors(child)
+    return known
+
+
+def error_to_message(error: BaseException) -> dict[str, str]:
+    """Return `error` as plain text fields that travel between processes."""
+    if isinstance(error, MedSegAIError):
+        return {"type": type(error).__name__, "message": error.message, "advice": error.advice}
+    return {
+        "type": EngineFault.__name__,
+        "message": f"{type(error).__name__}: {error}",
+        "advice": EngineFault.advice,
+    }
+
+
+def error_from_message(fields: dict[str, str]) -> MedSegAIError:
+    """Return the error that `error_to_message` described."""
+    kind = _known_errors().get(fields.get("type", ""), EngineFault)
+    return kind(fields.get("message", "Unknown error."), fields.get("advice"))

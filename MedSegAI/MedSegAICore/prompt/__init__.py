@@ -1,0 +1,1 @@
+"""Promptable segmentation: points, boxes, scribbles, lassos and masks."""

@@ -1,0 +1,145 @@
+"""What is asked of the engine: an image and a task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from .errors import InvalidRequest
+from .geometry import Float64
+from .prompts import Prompt, SlicePlane
+from .volume import ImageVolume
+
+Direction = Literal["axial", "coronal", "sagittal"]
+Method = Literal["auto", "slices", "volume"]
+
+
+@dataclass(frozen=True)
+class IntensityWindow:
+    """The range of intensities [units of the image] that a model sees as black to white."""
+
+    lower: float
+    upper: float
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.lower) and np.isfinite(self.upper) and self.lower < self.upper):
+            message = f"The window from {self.lower} to {self.upper} is empty."
+            raise InvalidRequest(message, "Choose a window whose upper end is above its lower end.")
+
+
+@dataclass(frozen=True)
+class SliceScope:
+    """Segment on one plane: any slice of the volume, or an oblique plane through it."""
+
+    plane: SlicePlane
+
+
+@dataclass(frozen=True, eq=False)
+class VolumeScope:
+    """Segment the whole structure.
+
+    Parameters
+    ----------
+    method
+        `slices` propagates from the prompted slices, `volume` works in three dimensions, `auto` takes
+        what the model does best.
+    direction
+        Across which slices to propagate; None takes the slices that carry the prompts.
+    range_ras
+        Two world positions (2, 3) [mm]: the result ends at their slices. The range wins over every
+        stopping rule.
+    fuse_axes
+        Propagate along all three directions and average.
+    """
+
+    method: Method = "auto"
+    direction: Direction | None = None
+    range_ras: Float64 | None = None
+    fuse_axes: bool = False
+
+    def __post_init__(self) -> None:
+        if self.method not in ("auto", "slices", "volume"):
+            message = f"There is no method '{self.method}'."
+            raise InvalidRequest(message, "Choose 'auto', 'slices' or 'volume'.")
+        if self.direction not in (None, "axial", "coronal", "sagittal"):
+            message = f"There is no direction '{self.direction}'."
+            raise InvalidRequest(message, "Choose 'axial', 'coronal' or 'sagittal'.")
+        if self.range_ras is not None and np.shape(self.range_ras) != (2, 3):
+            message = "A range needs two positions."
+            raise InvalidRequest(message)
+
+
+@dataclass(frozen=True)
+class CleanUp:
+    """What is done to the finished mask: `smoothing_mm` [mm], then holes, then islands."""
+
+    largest_island: bool = False
+    fill_holes: bool = False
+    smoothing_mm: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.smoothing_mm < 1000:
+            message = f"The smoothing is {self.smoothing_mm} mm."
+            raise InvalidRequest(message, "Choose a smoothing of 0 mm or more.")
+
+
+@dataclass(frozen=True)
+class PromptTask:
+    """Segment what the prompts point at.
+
+    Parameters
+    ----------
+    prompts
+        Points, boxes, scribbles, lassos and masks; at least one is positive.
+    model
+        Name in the catalogue.
+    scope
+        One slice or the whole structure.
+    window
+        Intensities shown to the model; None takes a window from the image.
+    threshold
+        Probability (0, 1) from which a voxel is inside.
+    clean_up
+        Options for the finished mask.
+    """
+
+    prompts: tuple[Prompt, ...]
+    model: str = "adaptive"
+    scope: SliceScope | VolumeScope = field(default_factory=VolumeScope)
+    window: IntensityWindow | None = None
+    threshold: float = 0.5
+    clean_up: CleanUp = field(default_factory=CleanUp)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "prompts", tuple(self.prompts))
+        if not 0 < self.threshold < 1:
+            message = f"The threshold is {self.threshold}."
+            raise InvalidRequest(message, "Choose a threshold between 0 and 1.")
+
+
+Task = PromptTask
+"""Every task the engine knows; each paradigm adds its own."""
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentationRequest:
+    """An image and what to do with it.
+
+    Parameters
+    ----------
+    image
+        The volume to segment.
+    task
+        What to segment and how.
+    segment
+        Name of the segment that the answer is for; it comes back with the result.
+    generation
+        Number of the question; it comes back with the result, so that a late answer is known as late.
+    """
+
+    image: ImageVolume
+    task: Task
+    segment: str = ""
+    generation: int = 0

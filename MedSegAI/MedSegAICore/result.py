@@ -1,0 +1,72 @@
+"""What the engine answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from .volume import VolumePatch
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """How a result came about: enough to make it again.
+
+    Parameters
+    ----------
+    task
+        The task as plain data, with the window that was used (see `recipe.task_to_dict`).
+    image_fingerprint
+        The image it was made on.
+    model, weights_hash
+        The model and the sha256 of its weights ("" if it has none).
+    device
+        Where it ran, in words.
+    versions
+        Versions of MedSegAI and of the libraries that computed it.
+    seconds
+        Time it took [s].
+    """
+
+    task: dict[str, Any]
+    image_fingerprint: str
+    model: str
+    weights_hash: str
+    device: str
+    versions: dict[str, str]
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentationResult:
+    """A segmentation of part of a volume.
+
+    Parameters
+    ----------
+    mask
+        bool patch (k, j, i): inside or outside. It can be empty.
+    probability
+        float16 patch in [0, 1] that the mask was cut from; it covers at least the mask.
+    provenance
+        How it was made.
+    quality
+        What the model thinks of its own answer, about 0 to 1; None if it does not say.
+    candidates
+        Other plausible masks, best first.
+    uncertainty
+        Patch in [0, 1], where a paradigm offers one.
+    warnings
+        What the user should know, in words.
+    segment, generation
+        As in the request.
+    """
+
+    mask: VolumePatch
+    probability: VolumePatch
+    provenance: Provenance
+    quality: float | None = None
+    candidates: tuple[VolumePatch, ...] = ()
+    uncertainty: VolumePatch | None = None
+    warnings: tuple[str, ...] = field(default=())
+    segment: str = ""
+    generation: int = 0
