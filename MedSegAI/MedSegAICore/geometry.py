@@ -132,7 +132,7 @@ class VolumeGeometry:
     def contains(self, ras: ArrayLike) -> NDArray[np.bool_]:
         """Tell for each world position (n, 3) [mm] whether a voxel of the volume contains it."""
         voxels = self.voxels_at(ras)
-        return np.logical_and(voxels >= 0, voxels < np.array(self.shape)).all(axis=1)
+        return np.asarray(((voxels >= 0) & (voxels < np.array(self.shape))).all(axis=1), dtype=np.bool_)
 
     def crop(self, offset: Triple, shape: Triple) -> VolumeGeometry:
         """Return the geometry of the box that starts at voxel `offset` (k, j, i) and has `shape` (k, j, i)."""
