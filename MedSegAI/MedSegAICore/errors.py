@@ -87,6 +87,12 @@ class UnknownModel(MedSegAIError):
     advice = "Choose one of the listed models."
 
 
+class InvalidCatalogue(MedSegAIError):
+    """A model's description has a field that cannot be used."""
+
+    advice = "Install MedSegAI again, or correct the file named in the message."
+
+
 class WeightsMissing(MedSegAIError):
     """The model's checkpoint file is not on this computer."""
 

@@ -1,0 +1,212 @@
+"""The catalogue: every model is described once, as data, and checked when it is read."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ..errors import InvalidCatalogue
+from ..prompt.segmenter import PROMPT_KINDS, Capabilities
+from .fields import Fields
+
+Triple = tuple[float, float, float]
+
+PARADIGMS = ("prompt",)
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """How a picture becomes the input of a network.
+
+    Parameters
+    ----------
+    size
+        Side of the network's square input [pixels].
+    resize
+        `longest_side` scales both sides by one factor until the longer one fills the input.
+    padding
+        `bottom_right` fills what is left with zeros, after the intensities were normalised.
+    mean, std
+        Per channel (red, green, blue), in grey levels [0, 255]: the network sees `(level - mean) / std`.
+    """
+
+    size: int
+    resize: Literal["longest_side"]
+    padding: Literal["bottom_right"]
+    mean: Triple
+    std: Triple
+
+
+@dataclass(frozen=True)
+class WeightsSpec:
+    """Where a model's checkpoint comes from and how it is known.
+
+    Parameters
+    ----------
+    filename
+        Name of the file in a weights folder.
+    url
+        Where its authors publish it.
+    sha256
+        Hash of the published file, in hexadecimal digits.
+    size_bytes
+        Size of the published file [bytes].
+    licence
+        Licence of the weights (SPDX identifier).
+    """
+
+    filename: str
+    url: str
+    sha256: str
+    size_bytes: int
+    licence: str
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """One model as the catalogue describes it.
+
+    Parameters
+    ----------
+    name
+        What requests call it.
+    title
+        What the user interface shows.
+    paradigm, family, architecture
+        How it is used, which code runs it, and which variant of the network it is ("" if it has none).
+    entry
+        `module:function` that builds the segmenter from (spec, weights, plan, cache).
+    capabilities
+        What it can take.
+    needs_box
+        The network only understands boxes: a click is turned into one.
+    input
+        The network's input, or None if the model sees the image itself.
+    weights
+        Its checkpoint, or None if it needs none.
+    citation, advice
+        Where it was published, and when to use it.
+    """
+
+    name: str
+    title: str
+    paradigm: str
+    family: str
+    architecture: str
+    entry: str
+    capabilities: Capabilities
+    needs_box: bool
+    input: InputSpec | None
+    weights: WeightsSpec | None
+    citation: str
+    advice: str
+
+
+def load_catalogue(folder: Path | None = None) -> dict[str, ModelSpec]:
+    """Return every described model by name, sorted.
+
+    Parameters
+    ----------
+    folder
+        Folder of the descriptions, one JSON file per model; None takes the project's own.
+
+    Raises
+    ------
+    InvalidCatalogue
+        A description is not JSON or has a missing, unknown or wrong field; the message names it.
+    """
+    files = sorted((folder or _catalogue_folder()).glob("*.json"))
+    return {spec.name: spec for spec in map(_read_model, files)}
+
+
+def _catalogue_folder() -> Path:
+    # In the source tree Resources/ lies beside the folder of the packages, once installed beside the packages.
+    for parent in Path(__file__).resolve().parents[2:4]:
+        folder = parent / "Resources" / "Models"
+        if folder.is_dir():
+            return folder
+    message = "The folder of the model catalogue is missing."
+    raise InvalidCatalogue(message, "Install MedSegAI again.")
+
+
+def _read_model(path: Path) -> ModelSpec:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        message = f"In the model catalogue, {path.name} is not JSON: {error}."
+        raise InvalidCatalogue(message) from error
+    return parse_model(values, path.stem)
+
+
+def parse_model(values: Any, name: str) -> ModelSpec:
+    """Return the model that the parsed JSON object `values` describes; it must call itself `name`."""
+    fields = Fields(values, name)
+    spec = ModelSpec(
+        name=fields.choice("name", (name,)),
+        title=fields.text("title"),
+        paradigm=fields.choice("paradigm", PARADIGMS),
+        family=fields.text("family"),
+        architecture=fields.text("architecture", allow_empty=True),
+        entry=_entry(fields),
+        capabilities=_capabilities(fields),
+        needs_box=fields.flag("needs_box", default=False),
+        input=_input(fields.part("input")),
+        weights=_weights(fields.part("weights")),
+        citation=fields.text("citation", allow_empty=True),
+        advice=fields.text("advice"),
+    )
+    fields.finish()
+    return spec
+
+
+def _entry(fields: Fields) -> str:
+    entry = fields.text("entry")
+    if not re.fullmatch(r"MedSegAICore(\.[a-z_][a-z0-9_]*)+:[a-z_][a-z0-9_]*", entry):
+        fields.refuse("entry", "must name a function of MedSegAICore, as in MedSegAICore.prompt.sam:build")
+    return entry
+
+
+def _capabilities(fields: Fields) -> Capabilities:
+    part = fields.part("capabilities")
+    if part is None:
+        fields.refuse("capabilities", "must be an object")
+    capabilities = Capabilities(part.subset("prompts", PROMPT_KINDS), part.subset("dimensions", frozenset({2, 3})))
+    part.finish()
+    return capabilities
+
+
+def _input(part: Fields | None) -> InputSpec | None:
+    if part is None:
+        return None
+    size = part.positive_integer("size")
+    part.choice("resize", ("longest_side",))
+    part.choice("padding", ("bottom_right",))
+    red, green, blue = part.numbers("mean", 3)
+    std = part.numbers("std", 3)
+    if min(std) <= 0:
+        part.refuse("std", "must be above zero")
+    part.finish()
+    return InputSpec(size, "longest_side", "bottom_right", (red, green, blue), (std[0], std[1], std[2]))
+
+
+def _weights(part: Fields | None) -> WeightsSpec | None:
+    if part is None:
+        return None
+    weights = WeightsSpec(
+        filename=part.text("filename"),
+        url=part.text("url"),
+        sha256=part.text("sha256"),
+        size_bytes=part.positive_integer("size_bytes"),
+        licence=part.text("licence"),
+    )
+    if Path(weights.filename).name != weights.filename:
+        part.refuse("filename", "must be a file name without folders")
+    if not weights.url.startswith("https://"):
+        part.refuse("url", "must start with https://")
+    if not re.fullmatch("[0-9a-f]{64}", weights.sha256):
+        part.refuse("sha256", "must have 64 hexadecimal digits")
+    part.finish()
+    return weights
