@@ -22,7 +22,7 @@ class SlicePlane:
         A point on the plane [mm].
     right_ras, down_ras
         Directions of the rows' and the columns' course in the picture. They are made unit and
-        perpendicular.
+        perpendicular; what is so already is kept as it is, so that a stored plane comes back bit for bit.
     """
 
     origin_ras: Float64
@@ -31,8 +31,10 @@ class SlicePlane:
 
     def __post_init__(self) -> None:
         right, down = (np.asarray(v, dtype=np.float64).reshape(3) for v in (self.right_ras, self.down_ras))
-        right = _unit(right, "The plane's direction to the right")
-        down = _unit(down - right * (right @ down), "The plane's direction downwards")
+        if not _are_orthonormal(right, down):
+            right = _unit(right, "The plane's direction to the right")
+            down = _unit(down - right * (right @ down), "The plane's direction downwards")
+            down = _unit(down - right * (right @ down), "The plane's direction downwards")  # removes what rounding left
         object.__setattr__(self, "origin_ras", frozen(np.asarray(self.origin_ras).reshape(3)))
         object.__setattr__(self, "right_ras", frozen(right))
         object.__setattr__(self, "down_ras", frozen(down))
@@ -195,6 +197,11 @@ def _finite(values: ArrayLike, shape: tuple[int, ...], what: str) -> Float64:
         message = f"{what} has coordinates that are not finite."
         raise InvalidRequest(message)
     return array
+
+
+def _are_orthonormal(right: Float64, down: Float64) -> bool:
+    errors = np.abs([right @ right - 1.0, down @ down - 1.0, right @ down])
+    return bool((errors <= 1e-12).all())  # not so for NaN
 
 
 def _unit(vector: Float64, what: str) -> Float64:

@@ -26,6 +26,8 @@ class Provenance:
         Versions of MedSegAI and of the libraries that computed it.
     seconds
         Time it took [s].
+    threads
+        Number of threads of the libraries that computed it.
     """
 
     task: dict[str, Any]
@@ -35,6 +37,7 @@ class Provenance:
     device: str
     versions: dict[str, str]
     seconds: float
+    threads: int = 1
 
 
 @dataclass(frozen=True, eq=False)
