@@ -1,6 +1,58 @@
 """MedSegAI's core: pure Python, importable anywhere, without Slicer, Qt or VTK.
 
-Opening it costs numpy alone; networks are imported when a model is first used.
+Opening it costs nothing: a name below is imported when it is first used, and networks when a model is.
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
 __version__ = "0.1.0"
+
+_NAMES = {
+    "engine.engine": ("Engine",),
+    "engine.run": ("CancelToken",),
+    "errors": (
+        "Cancelled",
+        "DeviceUnavailable",
+        "EngineFault",
+        "EngineLost",
+        "EngineUnavailable",
+        "GeometryMismatch",
+        "InvalidCatalogue",
+        "InvalidImage",
+        "InvalidRequest",
+        "MedSegAIError",
+        "NoPositivePrompt",
+        "NonLinearTransform",
+        "OutOfDeviceMemory",
+        "PackageMissing",
+        "PromptOutsideImage",
+        "ShearedGeometry",
+        "UnknownModel",
+        "UnsupportedPrompt",
+        "WeightsCorrupt",
+        "WeightsMismatch",
+        "WeightsMissing",
+        "WeightsUnsafe",
+    ),
+    "geometry": ("VolumeGeometry",),
+    "prompts": ("BoxPrompt", "LassoPrompt", "MaskPrompt", "PointPrompt", "ScribblePrompt", "SlicePlane"),
+    "recipe": ("Recipe",),
+    "request": ("CleanUp", "IntensityWindow", "PromptTask", "SegmentationRequest", "SliceScope", "VolumeScope"),
+    "result": ("Provenance", "SegmentationResult"),
+    "volume": ("ImageVolume", "VolumePatch"),
+}
+_HOMES = {name: module for module, names in _NAMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        message = f"module '{__name__}' has no attribute '{name}'"
+        raise AttributeError(message)
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -117,6 +117,12 @@ class WeightsMismatch(MedSegAIError):
     advice = "Choose the checkpoint that belongs to the selected model."
 
 
+class PackageMissing(MedSegAIError):
+    """The model needs a Python package that is not installed or does not work."""
+
+    advice = "Install what MedSegAI needs, or use the model 'adaptive', which needs no network library."
+
+
 class DeviceUnavailable(MedSegAIError):
     """The requested device does not exist on this computer."""
 

@@ -1,0 +1,194 @@
+"""The one way from a request to a result."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import OutOfDeviceMemory, PackageMissing, UnknownModel, UnsupportedPrompt
+from ..prompts import BoxPrompt, LassoPrompt, MaskPrompt, PointPrompt, Prompt, ScribblePrompt
+from ..request import SegmentationRequest
+from ..result import SegmentationResult
+from .cache import ByteBoundedCache
+from .run import CancelToken, ProgressCallback, Run
+
+if TYPE_CHECKING:
+    from ..models.catalogue import ModelSpec
+    from .device import DevicePlan
+
+GIBIBYTE = 1 << 30
+LOADED_MODELS_LIMIT = 2
+"""Models kept ready; the largest takes 2.5 GB, and people switch between two at most."""
+
+PARADIGMS = {"prompt": "MedSegAICore.prompt.paradigm:segment_prompts"}
+"""What runs a model of each paradigm, as `module:function`; imported when first used."""
+
+PROMPT_KIND: dict[type[Prompt], str] = {
+    PointPrompt: "point",
+    BoxPrompt: "box",
+    ScribblePrompt: "scribble",
+    LassoPrompt: "lasso",
+    MaskPrompt: "mask",
+}
+
+
+class Engine:
+    """Runs requests: finds the model, keeps it loaded, caches embeddings, chooses the device.
+
+    One run at a time. Equal requests give equal results, bit for bit, with the same versions and threads.
+
+    Parameters
+    ----------
+    device
+        "auto", "cpu", "cuda", "cuda:1", "mps"...
+    weights
+        Checkpoint file by model name; models that are not named look in the weights folders.
+    cache_bytes
+        Memory for embeddings [bytes].
+    catalogue
+        The models by name; None takes the project's catalogue.
+    """
+
+    def __init__(
+        self,
+        device: str = "auto",
+        weights: Mapping[str, Path] | None = None,
+        cache_bytes: int = GIBIBYTE,
+        catalogue: Mapping[str, ModelSpec] | None = None,
+    ) -> None:
+        self._device = device
+        self._weights = {name: Path(path) for name, path in (weights or {}).items()}
+        self._cache = ByteBoundedCache(cache_bytes)
+        self._catalogue = catalogue
+        self._segmenters: OrderedDict[str, Any] = OrderedDict()
+        self._moved_to_cpu: set[str] = set()
+
+    def models(self) -> dict[str, ModelSpec]:
+        """Return the models that requests can name."""
+        if self._catalogue is None:
+            from ..models.catalogue import load_catalogue  # reads files: only when a model is first asked for
+
+            self._catalogue = load_catalogue()
+        return dict(self._catalogue)
+
+    def segment(
+        self,
+        request: SegmentationRequest,
+        progress: ProgressCallback | None = None,
+        cancel: CancelToken | None = None,
+    ) -> SegmentationResult:
+        """Return the answer to `request`.
+
+        Parameters
+        ----------
+        request
+            The image and the task.
+        progress
+            Called with a fraction [0, 1] and a few words.
+        cancel
+            Stops the run at its next step.
+
+        Raises
+        ------
+        UnknownModel, UnsupportedPrompt
+            The model is not in the catalogue, or cannot use one of the prompts.
+        WeightsMissing, WeightsCorrupt, WeightsMismatch, PackageMissing, DeviceUnavailable
+            The model cannot be loaded.
+        OutOfDeviceMemory
+            The processor's memory is too small as well.
+        Cancelled
+            `cancel` was set.
+        MedSegAIError
+            Any other named error about the image, the prompts or the settings.
+        """
+        run = Run(cancel=cancel or CancelToken()) if progress is None else Run(progress, cancel or CancelToken())
+        spec = self._spec(request)
+        run.check()
+        try:
+            return self._run(spec, request, run)
+        except MemoryError as error:
+            message = "The computer ran out of memory."
+            raise OutOfDeviceMemory(message) from error
+        except OutOfDeviceMemory:
+            if self._runs_on_cpu(spec):
+                raise
+        self._move_to_cpu(spec)
+        return self._run(spec, request, run)
+
+    def unload(self, model: str | None = None) -> None:
+        """Forget one loaded model, or all of them with every cached embedding."""
+        if model is not None:
+            self._segmenters.pop(model, None)
+            return
+        self._segmenters.clear()
+        self._moved_to_cpu.clear()
+        self._cache.clear()
+
+    def _spec(self, request: SegmentationRequest) -> ModelSpec:
+        models = self.models()
+        name = request.task.model
+        if name not in models:
+            message = f"There is no model '{name}'."
+            raise UnknownModel(message, f"Choose one of: {', '.join(sorted(models))}.")
+        spec = models[name]
+        for prompt in request.task.prompts:
+            kind = PROMPT_KIND[type(prompt)]
+            if kind not in spec.capabilities.prompts:
+                message = f"The model '{name}' cannot use a {kind}."
+                advice = f"Choose another model, or prompt it with: {', '.join(sorted(spec.capabilities.prompts))}."
+                raise UnsupportedPrompt(message, advice)
+        return spec
+
+    def _run(self, spec: ModelSpec, request: SegmentationRequest, run: Run) -> SegmentationResult:
+        segment = _load(PARADIGMS[spec.paradigm], spec.name)
+        result: SegmentationResult = segment(request, self._segmenter(spec), run)
+        if spec.name not in self._moved_to_cpu:
+            return result
+        moved = "The device ran out of memory, so this ran on the processor, which is slower."
+        return replace(result, warnings=(*result.warnings, moved))
+
+    def _segmenter(self, spec: ModelSpec) -> Any:
+        if spec.name not in self._segmenters:
+            while len(self._segmenters) >= LOADED_MODELS_LIMIT:
+                self._segmenters.popitem(last=False)
+            build = _load(spec.entry, spec.name)
+            self._segmenters[spec.name] = build(spec, self._weights_file(spec), self._plan(spec), self._cache)
+        self._segmenters.move_to_end(spec.name)
+        return self._segmenters[spec.name]
+
+    def _weights_file(self, spec: ModelSpec) -> Path | None:
+        if spec.weights is None:
+            return None
+        from ..models.weights import find_weights
+
+        return self._weights[spec.name] if spec.name in self._weights else find_weights(spec)
+
+    def _plan(self, spec: ModelSpec) -> DevicePlan:
+        from .device import DevicePlan, plan_device
+
+        if spec.weights is None:  # no network: torch need not even be installed
+            return DevicePlan("cpu", "float32", "The model has no network.")
+        return plan_device("cpu" if spec.name in self._moved_to_cpu else self._device)
+
+    def _runs_on_cpu(self, spec: ModelSpec) -> bool:
+        return self._plan(spec).device == "cpu"
+
+    def _move_to_cpu(self, spec: ModelSpec) -> None:
+        self._segmenters.pop(spec.name, None)
+        self._cache.clear()  # its embeddings lie on the device that is full
+        self._moved_to_cpu.add(spec.name)
+
+
+def _load(entry: str, model: str) -> Callable[..., Any]:
+    """Import `module:function`."""
+    module, _, function = entry.partition(":")
+    try:
+        loaded: Callable[..., Any] = getattr(import_module(module), function)
+    except ImportError as error:
+        message = f"The model '{model}' needs a Python package that cannot be loaded ({error})."
+        raise PackageMissing(message) from error
+    return loaded

@@ -1,0 +1,39 @@
+"""How many threads the numeric libraries use."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from pathlib import Path
+
+THREADS_VARIABLE = "OMP_NUM_THREADS"
+"""What torch, NumPy and SciPy read when they are first imported."""
+
+
+def spare_one_core() -> None:
+    """Let the numeric libraries of this process leave one core to the application.
+
+    Works only before they are imported; what the user has set stays.
+    """
+    os.environ.setdefault(THREADS_VARIABLE, str(max(1, physical_cores() - 1)))
+
+
+def physical_cores() -> int:
+    """Return the number of cores that this process may use; two hardware threads of one core count once."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    topology = Path("/sys/devices/system/cpu").glob("cpu[0-9]*/topology/thread_siblings_list")
+    cores = {siblings.read_text() for siblings in topology}
+    if cores:
+        return min(usable, len(cores))
+    two_threads_per_core = platform.machine().lower() not in ("arm64", "aarch64")
+    return max(1, usable // 2) if two_threads_per_core else usable
+
+
+def threads_in_use() -> int:
+    """Return the number of threads that the numeric libraries of this process work with."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        return int(torch.get_num_threads())
+    chosen = os.environ.get(THREADS_VARIABLE, "")
+    return int(chosen) if chosen.isdecimal() else os.cpu_count() or 1
