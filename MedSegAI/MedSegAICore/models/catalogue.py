@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import InvalidCatalogue
+from ..fields import Fields
+from ..geometry import Float64
 from ..prompt.segmenter import PROMPT_KINDS, Capabilities
-from .fields import Fields
 
 Triple = tuple[float, float, float]
 
 PARADIGMS = ("prompt",)
+DIMENSIONS = frozenset({2, 3})
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ def _read_model(path: Path) -> ModelSpec:
 
 def parse_model(values: Any, name: str) -> ModelSpec:
     """Return the model that the parsed JSON object `values` describes; it must call itself `name`."""
-    fields = Fields(values, name)
+    fields = Fields(values, name, InvalidCatalogue)
     spec = ModelSpec(
         name=fields.choice("name", (name,)),
         title=fields.text("title"),
@@ -151,10 +153,10 @@ def parse_model(values: Any, name: str) -> ModelSpec:
         family=fields.text("family"),
         architecture=fields.text("architecture", allow_empty=True),
         entry=_entry(fields),
-        capabilities=_capabilities(fields),
-        needs_box=fields.flag("needs_box", default=False),
-        input=_input(fields.part("input")),
-        weights=_weights(fields.part("weights")),
+        capabilities=_capabilities(fields.part("capabilities")),
+        needs_box=fields.flag("needs_box"),
+        input=_input(fields.optional("input", fields.part)),
+        weights=_weights(fields.optional("weights", fields.part)),
         citation=fields.text("citation", allow_empty=True),
         advice=fields.text("advice"),
     )
@@ -169,27 +171,38 @@ def _entry(fields: Fields) -> str:
     return entry
 
 
-def _capabilities(fields: Fields) -> Capabilities:
-    part = fields.part("capabilities")
-    if part is None:
-        fields.refuse("capabilities", "must be an object")
-    capabilities = Capabilities(part.subset("prompts", PROMPT_KINDS), part.subset("dimensions", frozenset({2, 3})))
+def _capabilities(part: Fields) -> Capabilities:
+    capabilities = Capabilities(_some_of(part, "prompts", PROMPT_KINDS), _some_of(part, "dimensions", DIMENSIONS))
     part.finish()
     return capabilities
+
+
+def _some_of(part: Fields, name: str, allowed: frozenset[Any]) -> frozenset[Any]:
+    values = part.value(name)
+    known = isinstance(values, list) and bool(values) and all(type(value) in (str, int) for value in values)
+    if not known or not allowed.issuperset(values) or len(set(values)) != len(values):
+        part.refuse(name, f"must list some of {', '.join(map(str, sorted(allowed)))}, each once")
+    return frozenset(values)
 
 
 def _input(part: Fields | None) -> InputSpec | None:
     if part is None:
         return None
-    size = part.positive_integer("size")
+    size = part.whole_number("size")
+    if size == 0:
+        part.refuse("size", "must be above zero")
     part.choice("resize", ("longest_side",))
     part.choice("padding", ("bottom_right",))
-    red, green, blue = part.numbers("mean", 3)
-    std = part.numbers("std", 3)
-    if min(std) <= 0:
+    mean, std = part.numbers("mean", 3), part.numbers("std", 3)
+    if std.min() <= 0:
         part.refuse("std", "must be above zero")
     part.finish()
-    return InputSpec(size, "longest_side", "bottom_right", (red, green, blue), (std[0], std[1], std[2]))
+    return InputSpec(size, "longest_side", "bottom_right", _three(mean), _three(std))
+
+
+def _three(values: Float64) -> Triple:
+    red, green, blue = values.tolist()
+    return red, green, blue
 
 
 def _weights(part: Fields | None) -> WeightsSpec | None:
@@ -199,7 +212,7 @@ def _weights(part: Fields | None) -> WeightsSpec | None:
         filename=part.text("filename"),
         url=part.text("url"),
         sha256=part.text("sha256"),
-        size_bytes=part.positive_integer("size_bytes"),
+        size_bytes=part.whole_number("size_bytes"),
         licence=part.text("licence"),
     )
     if Path(weights.filename).name != weights.filename:

@@ -1,0 +1,48 @@
+"""Where checkpoints lie on this computer."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from ..errors import WeightsMissing
+from .catalogue import ModelSpec
+
+FOLDER_VARIABLE = "MEDSEGAI_WEIGHTS"
+"""Environment variable that names a folder of checkpoints."""
+
+
+def find_weights(spec: ModelSpec) -> Path:
+    """Return the checkpoint file of a model: in the folder of `MEDSEGAI_WEIGHTS`, or in the user's own.
+
+    Raises
+    ------
+    WeightsMissing
+        It is in neither, and the message says where it should be; or the model has no checkpoint.
+    """
+    if spec.weights is None:
+        message = f"The model '{spec.name}' needs no checkpoint."
+        raise WeightsMissing(message, "Use it without one.")
+    folders = weights_folders()
+    for folder in folders:
+        if (folder / spec.weights.filename).is_file():
+            return folder / spec.weights.filename
+    places = " or ".join(str(folder) for folder in folders)
+    message = f"The checkpoint {spec.weights.filename} of the model '{spec.name}' is not in {places}."
+    advice = f"Put the file from {spec.weights.url} there, choose another file, or use the model 'adaptive'."
+    raise WeightsMissing(message, advice)
+
+
+def weights_folders() -> tuple[Path, ...]:
+    """Return the folders that are searched, first to last."""
+    named = os.environ.get(FOLDER_VARIABLE, "")
+    return (*((Path(named),) if named else ()), _user_data_folder() / "MedSegAI" / "weights")
+
+
+def _user_data_folder() -> Path:
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")

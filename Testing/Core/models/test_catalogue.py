@@ -1,0 +1,130 @@
+"""The catalogue of models: what it holds, and how strictly it is read."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+from MedSegAICore.errors import InvalidCatalogue
+from MedSegAICore.models.catalogue import load_catalogue, parse_model
+
+
+@pytest.fixture
+def values(project):
+    return json.loads((project / "Resources" / "Models" / "sam_vit_b.json").read_text())
+
+
+def test_the_four_models_are_described():
+    catalogue = load_catalogue()
+    assert list(catalogue) == ["adaptive", "sam_vit_b", "sam_vit_h", "sam_vit_l"]
+    assert catalogue["adaptive"].weights is None
+    assert catalogue["adaptive"].capabilities.dimensions == {2, 3}
+    for name in ("sam_vit_b", "sam_vit_l", "sam_vit_h"):
+        assert catalogue[name].name == name
+        assert name.endswith(catalogue[name].architecture)
+        assert catalogue[name].input.size == 1024
+        assert catalogue[name].weights.licence == "Apache-2.0"
+        assert catalogue[name].capabilities.dimensions == {2}
+
+
+def test_a_description_is_read_as_it_is_written(values):
+    spec = parse_model(values, "sam_vit_b")
+    assert spec.input.mean == tuple(values["input"]["mean"])
+    assert spec.input.std == tuple(values["input"]["std"])
+    assert spec.capabilities.prompts == set(values["capabilities"]["prompts"])
+    assert spec.weights.size_bytes == values["weights"]["size_bytes"]
+    assert spec.entry == values["entry"]
+
+
+def replaced(values, path, value):
+    changed = copy.deepcopy(values)
+    *parents, last = path.split(".")
+    part = changed
+    for parent in parents:
+        part = part[parent]
+    part[last] = value
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("name", "another"),
+        ("title", ""),
+        ("paradigm", "magic"),
+        ("entry", "os:system"),
+        ("entry", "MedSegAICore.prompt.sam"),
+        ("needs_box", "no"),
+        ("advice", 3),
+        ("colour", "red"),
+        ("capabilities", None),
+        ("capabilities.prompts", []),
+        ("capabilities.prompts", ["point", "point"]),
+        ("capabilities.prompts", ["wave"]),
+        ("capabilities.prompts", [["point"]]),
+        ("capabilities.dimensions", [4]),
+        ("capabilities.dimensions", "2"),
+        ("capabilities.colour", 1),
+        ("input.size", 0),
+        ("input.size", 1024.5),
+        ("input.size", True),
+        ("input.resize", "crop"),
+        ("input.padding", "mirror"),
+        ("input.mean", [1, 2]),
+        ("input.mean", [1, 2, float("nan")]),
+        ("input.std", [1, 0, 1]),
+        ("weights.filename", "../weights.pth"),
+        ("weights.url", "http://example.org/weights.pth"),
+        ("weights.sha256", "ABC"),
+        ("weights.size_bytes", -1),
+        ("weights.licence", None),
+        ("weights.extra", 1),
+    ],
+)
+def test_a_wrong_field_is_refused_by_name(values, path, value):
+    with pytest.raises(InvalidCatalogue, match=rf"sam_vit_b\.{path}"):
+        parse_model(replaced(values, path, value), "sam_vit_b")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["name", "entry", "needs_box", "input", "input.std", "weights", "weights.sha256", "capabilities.dimensions"],
+)
+def test_a_missing_field_is_refused_by_name(values, path):
+    *parents, last = path.split(".")
+    part = values
+    for parent in parents:
+        part = part[parent]
+    del part[last]
+    with pytest.raises(InvalidCatalogue, match=rf"sam_vit_b\.{path} is missing"):
+        parse_model(values, "sam_vit_b")
+
+
+def test_a_file_that_is_not_json_is_refused_by_name(tmp_path):
+    (tmp_path / "broken.json").write_text("{")
+    with pytest.raises(InvalidCatalogue, match=r"broken\.json"):
+        load_catalogue(tmp_path)
+
+
+def test_the_catalogue_is_found_where_resources_lie_beside_the_packages(project, tmp_path):
+    shutil.copytree(project / "MedSegAI" / "MedSegAICore", tmp_path / "MedSegAICore")
+    shutil.copytree(project / "Resources" / "Models", tmp_path / "Resources" / "Models")
+    (tmp_path / "Resources" / "Models" / "sam_vit_h.json").unlink()
+    code = "from MedSegAICore.models.catalogue import load_catalogue; print(*load_catalogue())"
+    found = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["adaptive", "sam_vit_b", "sam_vit_l"]
+
+
+def test_reading_the_catalogue_imports_no_network_library(project):
+    code = (
+        "import sys; from MedSegAICore.models.catalogue import load_catalogue; load_catalogue();"
+        "print({'torch', 'scipy', 'segment_anything'} & set(sys.modules))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code], cwd=project / "MedSegAI", capture_output=True, text=True, check=True
+    )
+    assert found.stdout.strip() == "set()"
