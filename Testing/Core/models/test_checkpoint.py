@@ -107,11 +107,8 @@ def test_damaged_bytes_anywhere_end_in_a_named_error_or_in_tensors(state, file):
     random = Random(0)
     refused = 0
     for _ in range(200):
-        position, value = (
-            torch.randint(0, len(intact), (1,), generator=random),
-            torch.randint(0, 256, (1,), generator=random),
-        )
-        file.write_bytes(intact[:position] + bytes([int(value)]) + intact[position + 1 :])
+        position = random.randrange(len(intact))
+        file.write_bytes(intact[:position] + random.randbytes(1) + intact[position + 1 :])
         try:
             read_checkpoint(file)
         except WeightsCorrupt:
