@@ -1,0 +1,277 @@
+"""The application's client of the engine process: one for all effects and modules.
+
+No threads (they starve while Slicer's event loop is idle) and no network library: requests go to a child
+process, answers come back as calls from the event loop.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import MedSegAICore.engine
+import qt
+from MedSegAICore.engine.frames import Frame
+from MedSegAICore.engine.mapped_volume import send_volume
+from MedSegAICore.engine.messages import cancel_message, configure_message, read_result_message, segment_message
+from MedSegAICore.errors import Cancelled, EngineFault, EngineLost, MedSegAIError, error_from_message
+from MedSegAICore.request import SegmentationRequest
+from MedSegAICore.result import SegmentationResult
+
+from .engine_connection import EngineConnection, LogTail
+from .event_loop import later
+
+CHILD = Path(MedSegAICore.engine.__file__).parent / "child.py"
+CANCEL_PATIENCE = 1500
+"""How long a cancelled job may go on before the process is killed [ms]."""
+
+OnResult = Callable[[SegmentationResult], object]
+OnError = Callable[[MedSegAIError], object]
+OnProgress = Callable[[float, str], object]
+
+
+def enginePython() -> str:
+    """Return the interpreter for the engine process: Slicer's, or outside Slicer the running one."""
+    return shutil.which("PythonSlicer") or sys.executable
+
+
+def _silent(*_arguments: object) -> None:
+    """Do nothing."""
+
+
+@dataclass
+class _Question:
+    """A request that was not yet answered."""
+
+    request: SegmentationRequest
+    onResult: OnResult
+    onError: OnError
+    onProgress: OnProgress
+    wasAskedAgain: bool = False
+
+
+class EngineProcess:
+    """Runs requests in a child process, which is started when first used and again after it was lost.
+
+    Every ticket ends exactly once, with `onResult` or `onError`. All calls come from the event loop, never
+    from inside a method of this class; they may come while a dialog is open or after the scene has changed.
+    A request makes older generations of the same segment stale: they end with `Cancelled`.
+
+    Parameters
+    ----------
+    device, weights
+        As for `Engine`.
+    command
+        Program and arguments of the process; None takes the engine in Slicer's Python.
+    """
+
+    def __init__(
+        self, device: str = "auto", weights: Mapping[str, Path] | None = None, command: list[str] | None = None
+    ) -> None:
+        self._device, self._weights = device, dict(weights or {})
+        self._command = command or [enginePython(), "-u", str(CHILD)]
+        self._log = LogTail()
+        self._connection: EngineConnection | None = None
+        self._questions: dict[int, _Question] = {}
+        self._greetings: list[tuple[Callable[[dict], object], OnError]] = []
+        self._cancelled: set[int] = set()  # tickets that the process was asked to stop and has not yet answered
+        self._uploaded: set[str] = set()
+        self._lastTicket = 0
+        self._application = qt.QCoreApplication.instance()
+        self._application.connect("aboutToQuit()", self.stop)
+
+    @property
+    def isRunning(self) -> bool:
+        return self._connection is not None
+
+    @property
+    def log(self) -> str:
+        """The last of what the process has printed."""
+        return self._log.text
+
+    def start(self, onReady: Callable[[dict], object] = _silent, onError: OnError = _silent) -> None:
+        """Start the process ahead of its first use; `onReady` gets its pid, versions and threads."""
+        self._greetings.append((onReady, onError))
+        if self._connection is None:
+            self._connect()
+        else:
+            self._connection.send(configure_message(self._device, self._weights))
+
+    def configure(self, device: str, weights: Mapping[str, Path]) -> None:
+        """Use another device or other checkpoints from the next request on."""
+        self._device, self._weights = device, dict(weights)
+        if self._connection is not None:
+            self._connection.send(configure_message(self._device, self._weights))
+
+    def segment(
+        self, request: SegmentationRequest, onResult: OnResult, onError: OnError, onProgress: OnProgress = _silent
+    ) -> int:
+        """Ask for a segmentation and return its ticket."""
+        self._lastTicket += 1
+        ticket = self._lastTicket
+        others = {other: self._questions[other].request for other in self._ticketsOf(request.segment)}
+        self._questions[ticket] = _Question(request, onResult, onError, onProgress)
+        if any(other.generation > request.generation for other in others.values()):
+            self._fail(ticket, _replaced())
+            return ticket
+        for other, older in others.items():
+            if older.generation < request.generation:
+                self._fail(other, _replaced())
+                self._stopJob(other)
+        self._ask(ticket)
+        return ticket
+
+    def segmentAndWait(self, request: SegmentationRequest, onProgress: OnProgress = _silent) -> SegmentationResult:
+        """Return the answer to `request`, for the console; the application stays responsive meanwhile."""
+        loop, outcome = qt.QEventLoop(), []
+
+        def end(value):
+            outcome.append(value)
+            loop.quit()
+
+        self.segment(request, end, end, onProgress)
+        loop.exec_()
+        if not outcome:
+            message = "The application is closing."
+            raise Cancelled(message)
+        if isinstance(outcome[0], MedSegAIError):
+            raise outcome[0]
+        return outcome[0]
+
+    def cancel(self, ticket: int) -> None:
+        """End `ticket` with `Cancelled`; its job stops at its next step, or with the process a little later."""
+        if ticket not in self._questions:
+            return
+        self._fail(ticket, Cancelled("The run was cancelled."))
+        connection = self._connection
+        if connection is None:
+            return
+        self._stopJob(ticket)
+        later(CANCEL_PATIENCE, lambda: self._killIfSilent(connection, ticket))
+
+    def stop(self, milliseconds: int = 2000) -> None:
+        """End the process; it is started again when it is next used."""
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            connection.close(milliseconds)
+        self._forgetProcess()
+        self._failAll(EngineLost("The engine process was stopped."))
+
+    def _connect(self) -> None:
+        self._forgetProcess()
+        self._connection = EngineConnection(self._command, self._application, self._log, self._heard, self._lost)
+        self._connection.start()
+        self._connection.send(configure_message(self._device, self._weights))
+
+    def _forgetProcess(self) -> None:
+        self._uploaded.clear()
+        self._cancelled.clear()
+
+    def _ask(self, ticket: int) -> None:
+        """Send the question, and before it whatever the process does not have yet."""
+        request = self._questions[ticket].request
+        if self._connection is None:
+            self._connect()
+        if not self._connection.isOpen:  # it could not be started; all questions are about to end with that error
+            return
+        try:
+            if request.image.fingerprint not in self._uploaded:
+                self._connection.send(send_volume(request.image, self._connection.folder))
+                self._uploaded.add(request.image.fingerprint)
+            self._connection.send(segment_message(ticket, request))
+        except MedSegAIError as error:
+            self._fail(ticket, error)
+
+    def _ticketsOf(self, segment: str) -> list[int]:
+        return [ticket for ticket, question in self._questions.items() if question.request.segment == segment]
+
+    def _stopJob(self, ticket: int) -> None:
+        if self._connection is not None:
+            self._cancelled.add(ticket)
+            self._connection.send(cancel_message(ticket))
+
+    def _killIfSilent(self, connection: EngineConnection, ticket: int) -> None:
+        if connection is not self._connection or ticket not in self._cancelled:
+            return
+        connection.kill()
+        self._connect()
+        for waiting in list(self._questions):  # they waited behind the job that would not stop
+            self._ask(waiting)
+
+    def _heard(self, frame: Frame) -> None:
+        kind, ticket = frame.header.get("type"), frame.header.get("number")
+        if kind == "hello":
+            greetings, self._greetings = self._greetings, []
+            for onReady, _ in greetings:
+                self._call(onReady, frame.header)
+            return
+        question = self._questions.get(ticket)
+        if kind == "progress":
+            if question is not None:
+                self._call(question.onProgress, frame.header["fraction"], frame.header["message"])
+            return
+        self._cancelled.discard(ticket)
+        if question is None:  # cancelled or replaced: the answer is stale
+            return
+        if kind == "need_volume":
+            self._askAgain(ticket)
+            return
+        del self._questions[ticket]
+        try:
+            if kind == "error":
+                raise error_from_message(frame.header["error"])
+            result = read_result_message(frame)
+            _checkBelongs(result, question.request)
+        except MedSegAIError as error:
+            self._call(question.onError, error)
+        else:
+            self._call(question.onResult, result)
+
+    def _askAgain(self, ticket: int) -> None:
+        """Send the question once more with its volume, which the process has dropped."""
+        question = self._questions[ticket]
+        if question.wasAskedAgain:
+            self._fail(ticket, EngineFault("The engine process does not accept the volume."))
+            return
+        question.wasAskedAgain = True
+        self._uploaded.discard(question.request.image.fingerprint)
+        self._ask(ticket)
+
+    def _lost(self, error: MedSegAIError) -> None:
+        self._connection = None
+        self._forgetProcess()
+        self._failAll(error)
+
+    def _failAll(self, error: MedSegAIError) -> None:
+        for ticket in list(self._questions):
+            self._fail(ticket, error)
+        greetings, self._greetings = self._greetings, []
+        for _, onError in greetings:
+            later(0, lambda onError=onError: self._call(onError, error))
+
+    def _fail(self, ticket: int, error: MedSegAIError) -> None:
+        question = self._questions.pop(ticket)
+        later(0, lambda: self._call(question.onError, error))
+
+    @staticmethod
+    def _call(handler: Callable[..., object], *arguments: object) -> None:
+        """Call a handler; its errors are reported here, because PythonQt would only print them."""
+        try:
+            handler(*arguments)
+        except Exception:  # one bad handler must not keep the others waiting
+            logging.exception("A handler of the engine process failed.")
+
+
+def _replaced() -> Cancelled:
+    return Cancelled("A newer request for this segment has replaced this one.")
+
+
+def _checkBelongs(result: SegmentationResult, request: SegmentationRequest) -> None:
+    answered = (result.segment, result.generation, result.provenance.image_fingerprint)
+    if answered != (request.segment, request.generation, request.image.fingerprint):
+        message = "The engine process has answered another question."
+        raise EngineFault(message)

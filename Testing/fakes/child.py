@@ -1,0 +1,21 @@
+"""The engine process with fake models in place of the catalogue's."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+TESTING = Path(__file__).resolve().parents[1]
+
+
+def make_engine(device, weights):
+    from fakes.models import fake_engine  # not before the real child has taken the pipes
+
+    return fake_engine(device, weights)
+
+
+if __name__ == "__main__":
+    sys.path[:0] = [str(TESTING), str(TESTING.parent / "MedSegAI")]
+    from MedSegAICore.engine.child import main
+
+    main(make_engine)

@@ -1,0 +1,137 @@
+"""Models that behave, dawdle, hang, crash and fail on purpose, and the paradigm that runs them."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+from MedSegAICore.engine import engine
+from MedSegAICore.engine.engine import Engine
+from MedSegAICore.engine.provenance import provenance_of
+from MedSegAICore.engine.run import Run
+from MedSegAICore.errors import OutOfDeviceMemory
+from MedSegAICore.models.catalogue import ModelSpec
+from MedSegAICore.prompt.segmenter import PROMPT_KINDS, Capabilities
+from MedSegAICore.recipe import task_to_dict
+from MedSegAICore.request import IntensityWindow, SegmentationRequest
+from MedSegAICore.result import SegmentationResult
+from MedSegAICore.volume import VolumePatch
+
+STEP_SECONDS = 0.02
+BUSY_SECONDS = 1.5
+
+
+def quick(model: FakeModel, run: Run) -> None:
+    run.step(0.5, "half")
+
+
+def noisy(model: FakeModel, run: Run) -> None:
+    print("a library prints")
+    os.write(1, b"so does native code\n")
+
+
+def obedient(model: FakeModel, run: Run) -> None:
+    for step in range(3000):
+        run.step(step / 3000, f"step {step}")
+        time.sleep(STEP_SECONDS)
+
+
+def deaf(model: FakeModel, run: Run) -> None:
+    time.sleep(60)
+
+
+def stuck(model: FakeModel, run: Run) -> None:
+    re.match("(a+)+$", "a" * 60 + "b")  # takes ages and never lets another thread run
+
+
+def busy(model: FakeModel, run: Run) -> None:
+    end = time.monotonic() + BUSY_SECONDS
+    matrix = np.random.default_rng(0).random((300, 300))
+    while time.monotonic() < end:
+        matrix = matrix @ matrix / 150
+        run.step(0.5)
+
+
+def crashing(model: FakeModel, run: Run) -> None:
+    os.abort()
+
+
+def faulty(model: FakeModel, run: Run) -> None:
+    message = "a mistake in the code"
+    raise ZeroDivisionError(message)
+
+
+def greedy(model: FakeModel, run: Run) -> None:
+    if model.device != "cpu":
+        message = "The device is full."
+        raise OutOfDeviceMemory(message)
+
+
+def insatiable(model: FakeModel, run: Run) -> None:
+    raise MemoryError
+
+
+BEHAVIOURS = {
+    work.__name__: work for work in (quick, noisy, obedient, deaf, stuck, busy, crashing, faulty, greedy, insatiable)
+}
+
+
+@dataclass
+class FakeModel:
+    """A model named after what it does while it runs."""
+
+    name: str
+    weights_hash: str = ""
+    device: str = "cpu"
+
+
+def build(spec, weights, plan, cache) -> FakeModel:
+    """Build the fake that `spec` names; its device is the planned one."""
+    return FakeModel(spec.name, device=plan.device)
+
+
+def segment(request: SegmentationRequest, model: FakeModel, run: Run) -> SegmentationResult:
+    """Take the brighter half of the image, after the model has done what it does."""
+    BEHAVIOURS[model.name](model, run)
+    image = request.image
+    used = IntensityWindow(float(image.array.min()), float(image.array.max()) + 1)
+    inside = image.array > np.float32(used.lower + used.upper) / 2
+    probability = VolumePatch.whole((inside * 0.75).astype(np.float16), image.geometry)
+    return SegmentationResult(
+        mask=VolumePatch.whole(inside, image.geometry).tight(),
+        probability=probability,
+        provenance=provenance_of(task_to_dict(replace(request.task, window=used)), image, model, 0.25),
+        quality=0.5,
+        candidates=(VolumePatch.whole(~inside, image.geometry),),
+        uncertainty=VolumePatch.whole(image.array.astype(np.float32), image.geometry),
+        warnings=image.warnings,
+        segment=request.segment,
+        generation=request.generation,
+    )
+
+
+def fake_spec(name: str, **changes) -> ModelSpec:
+    """Describe the fake model `name`."""
+    fields = {
+        "title": name,
+        "paradigm": "fake",
+        "family": "fake",
+        "architecture": "",
+        "entry": "fakes.models:build",
+        "capabilities": Capabilities(PROMPT_KINDS, frozenset({2, 3})),
+        "needs_box": False,
+        "input": None,
+        "weights": None,
+        "citation": "",
+        "advice": "",
+    }
+    return ModelSpec(name=name, **(fields | changes))
+
+
+def fake_engine(device: str = "auto", weights=None) -> Engine:
+    """Return an engine that knows the fake models only."""
+    engine.PARADIGMS["fake"] = "fakes.models:segment"
+    return Engine(device, weights, catalogue={name: fake_spec(name) for name in BEHAVIOURS})
