@@ -1,0 +1,108 @@
+"""Segment volume nodes in a few lines of Python.
+
+>>> from MedSegAILib.mrml.console import segment
+>>> segmentId, result = segment(getNode("CT"), [getNode("F")], getNode("Segmentation"), "Liver")
+"""
+
+from __future__ import annotations
+
+import slicer
+from MedSegAICore.recipe import Recipe
+from MedSegAICore.request import PromptTask, SegmentationRequest
+
+from .editor import LogicEditor
+from .prompts import promptsFromNode
+from .segments import SegmentWriter
+from .volumes import imageVolume
+
+RECIPE_TAG = "MedSegAI.Recipe"
+"""Tag of a segment that tells how it was made."""
+
+
+def segment(volumeNode, prompts, segmentationNode=None, segmentName="Segment", engine=None, editor=None, **settings):
+    """Segment what the prompts point at and write it into a segment. If it fails, the scene is as it was.
+
+    Parameters
+    ----------
+    volumeNode
+        The scalar volume; it may be under linear transforms.
+    prompts
+        Nodes (points, ROIs, planes, curves, label maps) and prompts of the core, in any mixture.
+    segmentationNode
+        Where the segment goes; None makes a segmentation on the grid of the volume.
+    segmentName
+        Name of the segment; an existing one of that name is replaced.
+    engine
+        Who computes; None makes an `Engine` in this process.
+    editor
+        A `SegmentEditor` whose masking, overwrite mode and undo are used; None makes one that edits everywhere.
+    **settings
+        Further fields of `PromptTask`: model, scope, window, threshold, clean_up.
+
+    Returns
+    -------
+    segmentId, result
+        The segment that was written (None if the result is empty) and the `SegmentationResult`.
+
+    Raises
+    ------
+    MedSegAIError
+        What went wrong and what to do next.
+    """
+    image = imageVolume(volumeNode)
+    values = tuple(value for prompt in prompts for value in _asPrompts(prompt, image.geometry))
+    request = SegmentationRequest(image, PromptTask(values, **settings), segmentName)
+    result = (engine or _newEngine()).segment(request)
+    ownNode = None
+    if segmentationNode is None:
+        segmentationNode = ownNode = addSegmentation(volumeNode)
+    try:
+        written = _write(result, segmentationNode, segmentName, volumeNode, editor)
+    except Exception:
+        if ownNode is not None:
+            ownNode.GetScene().RemoveNode(ownNode)
+        raise
+    return written.segmentId, result
+
+
+def addSegmentation(volumeNode):
+    """Add a segmentation with the grid of a volume, under the same parent transform, and return it."""
+    name = f"{volumeNode.GetName()} segmentation"
+    node = volumeNode.GetScene().AddNewNodeByClass("vtkMRMLSegmentationNode", name)
+    node.CreateDefaultDisplayNodes()
+    node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
+    node.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
+    return node
+
+
+def recipeText(result):
+    """Return the recipe of a result as text that a segment's tag keeps when it is saved.
+
+    A saved segmentation separates its tags with a bar, so bars are written as JSON escapes.
+    """
+    return Recipe.from_result(result).to_json().replace("|", "\\u007c")
+
+
+def _write(result, segmentationNode, segmentName, volumeNode, editor):
+    ownEditor = None
+    if editor is None:
+        editor = ownEditor = LogicEditor(segmentationNode, volumeNode)
+    try:
+        segmentId = segmentationNode.GetSegmentation().GetSegmentIdBySegmentName(segmentName) or None
+        tags = {RECIPE_TAG: recipeText(result)}
+        return SegmentWriter(editor).write(segmentationNode, result.mask, segmentId, segmentName, tags=tags)
+    finally:
+        if ownEditor is not None:
+            ownEditor.close()
+
+
+def _asPrompts(prompt, geometry):
+    if isinstance(prompt, slicer.vtkMRMLNode):
+        return promptsFromNode(prompt, geometry)
+    return (prompt,)
+
+
+def _newEngine():
+    from MedSegAICore.engine.engine import Engine  # the engine is not needed to open the console's functions
+
+    return Engine()

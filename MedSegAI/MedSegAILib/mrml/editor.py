@@ -1,0 +1,90 @@
+"""Slicer's segment editor without its window: the same code that the desktop's Segment Editor runs."""
+
+from __future__ import annotations
+
+import slicer
+from MedSegAICore.errors import InvalidRequest
+
+
+class LogicEditor:
+    """A segment editor on one segmentation and one source volume, with its own undo.
+
+    Parameters
+    ----------
+    segmentationNode
+        The segmentation to edit; it gets the grid of the volume if it has none.
+    volumeNode
+        The source volume: the editable intensity range looks at it.
+    segmentEditorNode
+        Holds masking and overwrite mode. None makes one that is not saved with the scene; `close` removes it.
+
+    Raises
+    ------
+    InvalidRequest
+        The segmentation cannot be edited as voxels.
+    """
+
+    def __init__(self, segmentationNode, volumeNode, segmentEditorNode=None):
+        self._ownNode = None
+        if segmentEditorNode is None:
+            segmentEditorNode = self._ownNode = _temporaryEditorNode(segmentationNode.GetScene())
+        self.segmentEditorNode = segmentEditorNode
+        self.segmentationNode = segmentationNode
+        logic = self._logic = slicer.vtkSlicerSegmentEditorLogic()
+        logic.SetMRMLScene(segmentationNode.GetScene())
+        logic.SetMRMLApplicationLogic(slicer.app.applicationLogic())
+        logic.SetSegmentEditorNode(segmentEditorNode)
+        segmentEditorNode.SetAndObserveSegmentationNode(segmentationNode)
+        logic.SetSourceVolumeNode(volumeNode)
+        if not logic.TrivialSetSourceRepresentationToBinaryLabelmap():
+            self.close()
+            message = f"'{segmentationNode.GetName()}' is made of surfaces, not of voxels."
+            raise InvalidRequest(message, "Convert it to a binary label map in the Segmentations module.")
+
+    def close(self):
+        """Remove what the constructor added to the scene; undo ends here."""
+        self._logic.SetSegmentEditorNode(None)
+        if self._ownNode is not None:
+            self._ownNode.GetScene().RemoveNode(self._ownNode)
+            self._ownNode = None
+
+    def saveStateForUndo(self):
+        """Remember the segmentation as it is now."""
+        self._logic.SaveStateForUndo()
+
+    def defaultModifierLabelmap(self):
+        """Return an image with the grid and the extent in which segments are edited."""
+        self._logic.ResetModifierLabelmapToDefault()
+        return self._logic.GetModifierLabelmap()
+
+    def modifySegmentByLabelmap(self, segmentationNode, segmentId, labelmap, mode):
+        """Change a segment, with masking and overwrite mode."""
+        logic = self._logic
+        vtkModes = (logic.ModificationModeSet, logic.ModificationModeAdd, logic.ModificationModeRemove)
+        logic.ModifySegmentByLabelmap(segmentationNode, segmentId, labelmap, vtkModes[mode], False, False)
+
+    @property
+    def canUndo(self):
+        """Whether there is a step to undo."""
+        return self._logic.CanUndo()
+
+    @property
+    def canRedo(self):
+        """Whether there is a step to do again."""
+        return self._logic.CanRedo()
+
+    def undo(self):
+        """Go one step back."""
+        self._logic.Undo()
+
+    def redo(self):
+        """Go one step forward again."""
+        self._logic.Redo()
+
+
+def _temporaryEditorNode(scene):
+    node = slicer.vtkMRMLSegmentEditorNode()
+    node.SetHideFromEditors(True)
+    node.SetSaveWithScene(False)
+    scene.AddNode(node)
+    return node
