@@ -1,0 +1,153 @@
+"""Segment Anything: the networks of the `segment_anything` package with fused attention."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .fused_attention import FusedAttention
+from .segment_anything_package import load_modeling
+
+
+@dataclass(frozen=True)
+class SamArchitecture:
+    """Sizes of one variant.
+
+    Parameters
+    ----------
+    width, depth, heads
+        Channels, blocks and attention heads of the image encoder.
+    global_blocks
+        Blocks whose tokens see the whole picture; the others see windows of 14 x 14 tokens.
+    image_size
+        Side of the square input [pixels].
+    """
+
+    width: int
+    depth: int
+    heads: int
+    global_blocks: tuple[int, ...]
+    image_size: int = 1024
+
+
+ARCHITECTURES = {
+    "vit_b": SamArchitecture(768, 12, 12, (2, 5, 8, 11)),
+    "vit_l": SamArchitecture(1024, 24, 16, (5, 11, 17, 23)),
+    "vit_h": SamArchitecture(1280, 32, 16, (7, 15, 23, 31)),
+}
+"""Kirillov et al., Segment Anything, ICCV 2023, appendix A."""
+
+EMBEDDING_CHANNELS = 256
+PATCH_PIXELS = 16
+WINDOW_TOKENS = 14
+
+
+class Sam(nn.Module):
+    """Image encoder, prompt encoder and mask decoder, with the names of the published checkpoints.
+
+    The parameters are placeholders without storage until a checkpoint is assigned to them.
+    """
+
+    def __init__(self, architecture: SamArchitecture) -> None:
+        super().__init__()
+        modeling = load_modeling()
+        self.image_size = architecture.image_size
+        tokens = architecture.image_size // PATCH_PIXELS
+        with torch.device("meta"):
+            self.image_encoder = modeling.ImageEncoderViT(
+                img_size=architecture.image_size,
+                patch_size=PATCH_PIXELS,
+                embed_dim=architecture.width,
+                depth=architecture.depth,
+                num_heads=architecture.heads,
+                out_chans=EMBEDDING_CHANNELS,
+                norm_layer=partial(nn.LayerNorm, eps=1e-6),
+                use_rel_pos=True,
+                window_size=WINDOW_TOKENS,
+                global_attn_indexes=architecture.global_blocks,
+            )
+            self.prompt_encoder = modeling.PromptEncoder(
+                embed_dim=EMBEDDING_CHANNELS,
+                image_embedding_size=(tokens, tokens),
+                input_image_size=(architecture.image_size, architecture.image_size),
+                mask_in_chans=16,
+            )
+            transformer = modeling.TwoWayTransformer(
+                depth=2, embedding_dim=EMBEDDING_CHANNELS, mlp_dim=2048, num_heads=8
+            )
+            self.mask_decoder = modeling.MaskDecoder(
+                transformer_dim=EMBEDDING_CHANNELS, transformer=transformer, num_multimask_outputs=3
+            )
+        for block in self.image_encoder.blocks:
+            block.attn = FusedAttention(block.attn)
+        self.eval()
+
+    def limit_bias(self, bias_bytes: int) -> None:
+        """Set the size of one chunk of the attention's bias [bytes]."""
+        for block in self.image_encoder.blocks:
+            block.attn.bias_bytes = bias_bytes
+
+    def encode(self, image: Tensor, before_block: Callable[[float], None]) -> Tensor:
+        """Return the embedding (1, 256, size / 16, size / 16) of a picture.
+
+        Parameters
+        ----------
+        image
+            (1, 3, size, size) normalised and padded, in the type of the image encoder.
+        before_block
+            Called with the fraction done [0, 1] before each block; what it raises ends the encoding.
+        """
+        encoder = self.image_encoder
+        tokens = encoder.patch_embed(image) + encoder.pos_embed
+        for index, block in enumerate(encoder.blocks):
+            before_block(index / len(encoder.blocks))
+            tokens = block(tokens)
+        embedding: Tensor = encoder.neck(tokens.permute(0, 3, 1, 2))
+        return embedding
+
+    def decode(
+        self,
+        embedding: Tensor,
+        points: tuple[Tensor, Tensor] | None,
+        box: Tensor | None,
+        mask_logits: Tensor | None,
+        several: bool,
+    ) -> tuple[Tensor, Tensor]:
+        """Return low-resolution logits (1, masks, size / 4, size / 4) and their predicted qualities (1, masks).
+
+        Parameters
+        ----------
+        embedding
+            From `encode`, as float32.
+        points
+            Positions (1, n, 2) as (x, y) in pixels of the input, and labels (1, n): 1 inside, 0 outside.
+        box
+            (1, 4) as (x, y, x, y) in pixels of the input.
+        mask_logits
+            (1, 1, size / 4, size / 4) logits of an earlier answer.
+        several
+            Three answers of different extent instead of one.
+        """
+        sparse, dense = self.prompt_encoder(points=points, boxes=box, masks=mask_logits)
+        logits, quality = self.mask_decoder(
+            image_embeddings=embedding,
+            image_pe=self.prompt_encoder.get_dense_pe(),
+            sparse_prompt_embeddings=sparse,
+            dense_prompt_embeddings=dense,
+            multimask_output=several,
+        )
+        return logits, quality
+
+    def to_picture(self, logits: Tensor, resized: tuple[int, int], original: tuple[int, int]) -> Tensor:
+        """Return low-resolution logits (1, masks, .., ..) at the (rows, columns) of the `original` picture.
+
+        `resized` is its size within the padded input.
+        """
+        full = functional.interpolate(logits, (self.image_size, self.image_size), mode="bilinear", align_corners=False)
+        full = full[..., : resized[0], : resized[1]]
+        return functional.interpolate(full, original, mode="bilinear", align_corners=False)
