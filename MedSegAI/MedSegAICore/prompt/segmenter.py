@@ -72,6 +72,8 @@ class SlicePrompts:
         pixels a..b lie at a - 0.5 and b + 0.5.
     inside, outside
         (rows, columns) bool: pixels that scribbles and lassos mark as inside and outside.
+    enclosed
+        (rows, columns) bool: the part of `inside` that positive lassos enclose, or None.
     previous_logits
         Low-resolution logits that the same model gave before, or None.
     previous_mask
@@ -83,6 +85,7 @@ class SlicePrompts:
     box_xyxy: NDArray[np.float64] | None = None
     inside: Mask | None = None
     outside: Mask | None = None
+    enclosed: Mask | None = None
     previous_logits: Float32 | None = None
     previous_mask: Float32 | None = None
 
@@ -101,12 +104,15 @@ class SliceAnswer:
         Other plausible probabilities, best first.
     logits
         Low-resolution logits for the next refinement, or None.
+    warnings
+        What the user should know, in words.
     """
 
     probability: Float32
     quality: float | None = None
     candidates: tuple[Float32, ...] = ()
     logits: Float32 | None = None
+    warnings: tuple[str, ...] = field(default=())
 
 
 @dataclass(frozen=True, eq=False)
