@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from fakes.compare import assert_same
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -73,24 +74,6 @@ tasks = st.builds(
     threshold=st.floats(0.01, 0.99),
     clean_up=st.builds(CleanUp, st.booleans(), st.booleans(), st.floats(0, 50)),
 )
-
-
-def assert_same(left: object, right: object) -> None:
-    """Compare values to the last bit, whatever they are made of."""
-    assert type(left) is type(right)
-    if isinstance(left, np.ndarray):
-        assert left.dtype == right.dtype
-        assert left.shape == right.shape
-        assert left.tobytes() == right.tobytes()
-    elif dataclasses.is_dataclass(left):
-        for field in dataclasses.fields(left):
-            assert_same(getattr(left, field.name), getattr(right, field.name))
-    elif isinstance(left, tuple | list):
-        assert len(left) == len(right)
-        for one, other in zip(left, right, strict=True):
-            assert_same(one, other)
-    else:
-        assert left == right
 
 
 @settings(deadline=None, max_examples=200)

@@ -61,13 +61,13 @@ def receive_volume(frame: Frame) -> ImageVolume:
     fields = Fields(frame.header, "volume", EngineFault)
     fields.choice("type", ("volume",))
     fingerprint, path = fields.text("image"), Path(fields.text("path"))
-    number_type = np.dtype(fields.text("number_type"))
+    number_type = fields.text("number_type")
     geometry = geometry_from_fields(fields.part("geometry"))
     warnings = tuple(fields.value("warnings"))
     fields.finish()
     try:
-        array = np.memmap(path, number_type, "r", shape=geometry.shape)
-    except (OSError, ValueError) as error:
+        array = np.memmap(path, np.dtype(number_type), "r", shape=geometry.shape)
+    except (OSError, TypeError, ValueError) as error:
         message = f"The file of the volume cannot be opened: {error}."
         raise EngineFault(message) from error
     with contextlib.suppress(OSError):
