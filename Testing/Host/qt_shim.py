@@ -12,9 +12,9 @@ import os
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from PySide6 import QtCore
-from PySide6.QtCore import QByteArray
+from PySide6.QtCore import QByteArray, QElapsedTimer
 
-__all__ = ["QByteArray", "QCoreApplication", "QEventLoop", "QProcess", "QTimer"]
+__all__ = ["QByteArray", "QCoreApplication", "QElapsedTimer", "QEventLoop", "QProcess", "QTimer"]
 
 
 def connects_like_pythonqt(kind: type) -> type:

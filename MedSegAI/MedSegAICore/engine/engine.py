@@ -14,6 +14,7 @@ from ..prompts import BoxPrompt, LassoPrompt, MaskPrompt, PointPrompt, Prompt, S
 from ..request import SegmentationRequest
 from ..result import SegmentationResult
 from .cache import ByteBoundedCache
+from .memory import is_out_of_memory
 from .run import CancelToken, ProgressCallback, Run
 
 if TYPE_CHECKING:
@@ -110,12 +111,10 @@ class Engine:
         run.check()
         try:
             return self._run(spec, request, run)
-        except MemoryError as error:
-            message = "The computer ran out of memory."
-            raise OutOfDeviceMemory(message) from error
         except OutOfDeviceMemory:
-            if self._runs_on_cpu(spec):
+            if self._plan(spec).device == "cpu":
                 raise
+        # outside the handler: the error's traceback would keep what fills the device alive
         self._move_to_cpu(spec)
         return self._run(spec, request, run)
 
@@ -145,7 +144,13 @@ class Engine:
 
     def _run(self, spec: ModelSpec, request: SegmentationRequest, run: Run) -> SegmentationResult:
         segment = _load(PARADIGMS[spec.paradigm], spec.name)
-        result: SegmentationResult = segment(request, self._segmenter(spec), run)
+        try:
+            result: SegmentationResult = segment(request, self._segmenter(spec), run)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            message = "The computer ran out of memory."
+            raise OutOfDeviceMemory(message) from error
         if spec.name not in self._moved_to_cpu:
             return result
         moved = "The device ran out of memory, so this ran on the processor, which is slower."
@@ -173,9 +178,6 @@ class Engine:
         if spec.weights is None:  # no network: torch need not even be installed
             return DevicePlan("cpu", "float32", "The model has no network.")
         return plan_device("cpu" if spec.name in self._moved_to_cpu else self._device)
-
-    def _runs_on_cpu(self, spec: ModelSpec) -> bool:
-        return self._plan(spec).device == "cpu"
 
     def _move_to_cpu(self, spec: ModelSpec) -> None:
         self._segmenters.pop(spec.name, None)

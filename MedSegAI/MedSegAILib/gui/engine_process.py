@@ -77,6 +77,7 @@ class EngineProcess:
         self._log = LogTail()
         self._connection: EngineConnection | None = None
         self._questions: dict[int, _Question] = {}
+        self._hello: dict | None = None
         self._greetings: list[tuple[Callable[[dict], object], OnError]] = []
         self._cancelled: set[int] = set()  # tickets that the process was asked to stop and has not yet answered
         self._uploaded: set[str] = set()
@@ -95,11 +96,13 @@ class EngineProcess:
 
     def start(self, onReady: Callable[[dict], object] = _silent, onError: OnError = _silent) -> None:
         """Start the process ahead of its first use; `onReady` gets its pid, versions and threads."""
+        if self._connection is not None and self._hello is not None:
+            hello = self._hello
+            later(0, lambda: self._call(onReady, hello))
+            return
         self._greetings.append((onReady, onError))
         if self._connection is None:
             self._connect()
-        else:
-            self._connection.send(configure_message(self._device, self._weights))
 
     def configure(self, device: str, weights: Mapping[str, Path]) -> None:
         """Use another device or other checkpoints from the next request on."""
@@ -168,6 +171,7 @@ class EngineProcess:
         self._connection.send(configure_message(self._device, self._weights))
 
     def _forgetProcess(self) -> None:
+        self._hello = None
         self._uploaded.clear()
         self._cancelled.clear()
 
@@ -205,6 +209,7 @@ class EngineProcess:
     def _heard(self, frame: Frame) -> None:
         kind, ticket = frame.header.get("type"), frame.header.get("number")
         if kind == "hello":
+            self._hello = frame.header
             greetings, self._greetings = self._greetings, []
             for onReady, _ in greetings:
                 self._call(onReady, frame.header)

@@ -1,0 +1,75 @@
+"""The user interface's side of things on PySide6, presented as Slicer's `qt` module."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from Host import qt_shim
+
+sys.modules["qt"] = qt_shim  # before anything of MedSegAILib.gui is imported
+
+FAKES = Path(__file__).resolve().parents[1] / "fakes"
+FAKE_COMMAND = [sys.executable, "-u", str(FAKES / "child.py")]
+
+
+class Answers:
+    """What became of one ticket."""
+
+    def __init__(self) -> None:
+        self.results, self.errors, self.progress = [], [], []
+
+    @property
+    def ended(self) -> bool:
+        return bool(self.results or self.errors)
+
+    def ask(self, engine, request) -> int:
+        return engine.segment(
+            request, self.results.append, self.errors.append, lambda *words: self.progress.append(words)
+        )
+
+
+@pytest.fixture
+def wait():
+    """Run the event loop until a condition holds; return the seconds it took."""
+
+    def wait(condition, seconds: float = 20) -> float:
+        loop, clock, timer = qt_shim.QEventLoop(), qt_shim.QElapsedTimer(), qt_shim.QTimer()
+        timer.connect("timeout()", lambda: loop.quit() if condition() or clock.elapsed() > seconds * 1000 else None)
+        clock.start()
+        timer.start(5)
+        loop.exec_()
+        timer.stop()
+        assert condition(), f"nothing happened in {seconds} s"
+        return clock.elapsed() / 1000
+
+    return wait
+
+
+@pytest.fixture
+def start():
+    """Make clients of engine processes that do not outlive the test."""
+    from MedSegAILib.gui.engine_process import EngineProcess
+
+    engines = []
+
+    def start(command=FAKE_COMMAND) -> EngineProcess:
+        engines.append(EngineProcess(command=list(command)))
+        return engines[-1]
+
+    yield start
+    for engine in engines:
+        engine.stop(500)
+
+
+@pytest.fixture
+def engine(start):
+    """A client whose engine process knows the fake models."""
+    return start()
+
+
+@pytest.fixture
+def answers():
+    """Make collectors of what becomes of tickets."""
+    return Answers

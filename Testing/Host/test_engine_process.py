@@ -1,0 +1,425 @@
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from fakes.compare import assert_same_apart_from_versions
+from fakes.models import fake_engine
+from fakes.requests import a_request
+from Host import qt_shim as qt
+from MedSegAICore.errors import (
+    Cancelled,
+    EngineFault,
+    EngineLost,
+    EngineUnavailable,
+    InvalidRequest,
+    UnknownModel,
+)
+from MedSegAILib.gui import engine_process
+from MedSegAILib.gui.engine_process import EngineProcess
+
+LAUNCHER = Path(__file__).resolve().parents[1] / "fakes" / "launcher.py"
+HANGS = ["deaf", "stuck"]
+
+
+@pytest.fixture
+def uploads(monkeypatch) -> list[str]:
+    """Fingerprints of the volumes that were sent."""
+    sent = []
+    original = engine_process.send_volume
+    monkeypatch.setattr(
+        engine_process, "send_volume", lambda image, folder: sent.append(image.fingerprint) or original(image, folder)
+    )
+    return sent
+
+
+def pid_of(engine, wait) -> int:
+    heard = []
+    engine.start(heard.append)
+    wait(lambda: heard)
+    return heard[0]["pid"]
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process runs; one that has ended and waits for its parent (state Z) does not."""
+    if Path("/proc/self/stat").exists():
+        stat = Path(f"/proc/{pid}/stat")
+        return stat.exists() and stat.read_text().rsplit(") ")[-1][0] != "Z"
+    command = ["tasklist", "/FI", f"PID eq {pid}"] if os.name == "nt" else ["ps", "-o", "pid=,state=", "-p", str(pid)]
+    listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    return str(pid) in listed and " Z" not in listed
+
+
+def start_job(engine, wait, answers, model: str, **fields):
+    """Ask and wait until the job is at work."""
+    pid_of(engine, wait)
+    job = answers()
+    ticket = job.ask(engine, a_request(model, **fields))
+    if model == "obedient":
+        wait(lambda: job.progress)
+    else:
+        quick = time.monotonic() + 0.3
+        wait(lambda: time.monotonic() > quick)
+    return job, ticket
+
+
+def test_the_answer_equals_the_engines_own(engine) -> None:
+    request = a_request("quick", segment="liver", generation=3)
+
+    assert_same_apart_from_versions(engine.segmentAndWait(request), fake_engine().segment(request))
+
+
+def test_progress_arrives_from_the_event_loop(engine, wait, answers) -> None:
+    job, _ = start_job(engine, wait, answers, "obedient")
+    wait(lambda: len(job.progress) >= 3)
+
+    assert [fraction for fraction, _ in job.progress] == sorted(fraction for fraction, _ in job.progress)
+    assert job.progress[0] == (0.0, "step 0")
+    assert not job.ended
+
+
+def test_nothing_is_started_before_it_is_needed(engine, wait) -> None:
+    assert not engine.isRunning
+
+    assert pid_of(engine, wait) not in (0, os.getpid())
+    assert engine.isRunning
+
+
+def test_prints_of_a_job_go_to_the_log(engine) -> None:
+    engine.segmentAndWait(a_request("noisy"))
+    engine.segmentAndWait(a_request("quick"))
+
+    assert "a library prints" in engine.log
+    assert "so does native code" in engine.log
+
+
+def test_a_named_error_of_the_engine_arrives_with_its_name_and_advice(engine) -> None:
+    with pytest.raises(UnknownModel, match="'absent'") as caught:
+        engine.segmentAndWait(a_request("absent"))
+
+    assert "quick" in caught.value.advice
+
+
+def test_a_mistake_in_the_engine_is_named_and_the_next_request_works(engine) -> None:
+    with pytest.raises(EngineFault, match="ZeroDivisionError"):
+        engine.segmentAndWait(a_request("faulty"))
+
+    assert engine.segmentAndWait(a_request("quick"))
+
+
+def test_a_cancelled_ticket_ends_at_once_and_the_process_lives_on(engine, wait, answers) -> None:
+    job, ticket = start_job(engine, wait, answers, "obedient")
+    pid = pid_of(engine, wait)
+
+    engine.cancel(ticket)
+
+    assert wait(lambda: job.ended) < 0.3
+    assert isinstance(job.errors[0], Cancelled)
+    assert engine.segmentAndWait(a_request("quick"))
+    assert pid_of(engine, wait) == pid
+
+
+@pytest.mark.parametrize("model", HANGS)
+def test_a_job_that_ignores_cancel_is_killed_and_the_next_request_works(engine, wait, answers, model) -> None:
+    job, ticket = start_job(engine, wait, answers, model)
+    pid = pid_of(engine, wait)
+
+    engine.cancel(ticket)
+    freed = wait(lambda: job.ended)
+    began = time.monotonic()
+    result = engine.segmentAndWait(a_request("quick"))  # asked while the job still hangs
+
+    assert freed < 0.3
+    assert isinstance(job.errors[0], Cancelled)
+    assert result.mask.array.any()
+    assert 1.0 < time.monotonic() - began < 5.0
+    assert not is_alive(pid)
+    assert len(job.errors) == 1
+
+
+def test_a_job_waiting_behind_another_is_cancelled_alone(engine, wait, answers) -> None:
+    running, _ = start_job(engine, wait, answers, "obedient", segment="liver")
+    waiting = answers()
+    ticket = waiting.ask(engine, a_request("quick", segment="spleen"))
+
+    engine.cancel(ticket)
+    later = time.monotonic() + 1.8
+    wait(lambda: time.monotonic() > later)
+
+    assert isinstance(waiting.errors[0], Cancelled)
+    assert not running.ended
+
+
+def test_cancelling_twice_or_too_late_does_nothing(engine, wait, answers) -> None:
+    job, ticket = start_job(engine, wait, answers, "obedient")
+    for _ in range(2):
+        engine.cancel(ticket)
+    wait(lambda: job.ended)
+    engine.cancel(ticket)
+    engine.cancel(12345)
+    engine.segmentAndWait(a_request("quick"))
+
+    assert len(job.errors) == 1
+
+
+@pytest.mark.parametrize("end", ["crash", "kill"])
+def test_a_lost_process_ends_every_ticket_once_and_is_started_again(engine, wait, answers, end) -> None:
+    first, second = answers(), answers()
+    pid = pid_of(engine, wait)
+    first.ask(engine, a_request("crashing" if end == "crash" else "obedient", segment="liver"))
+    second.ask(engine, a_request("quick", segment="spleen"))
+    if end == "kill":
+        wait(lambda: first.progress)
+        os.kill(pid, 9)
+
+    wait(lambda: first.ended and second.ended)
+
+    assert [type(error) for error in first.errors + second.errors] == [EngineLost, EngineLost]
+    assert not first.results + second.results
+    assert engine.segmentAndWait(a_request("quick"))
+    assert pid_of(engine, wait) != pid
+    assert len(first.errors) == len(second.errors) == 1
+
+
+def test_a_crash_leaves_its_place_in_the_log(engine) -> None:
+    with pytest.raises(EngineLost):
+        engine.segmentAndWait(a_request("crashing"))
+
+    assert "in crashing" in engine.log
+
+
+def test_a_missing_program_has_a_name(start, answers, wait) -> None:
+    engine = start(["/no/such/python"])
+
+    for _ in range(2):
+        with pytest.raises(EngineUnavailable, match="/no/such/python"):
+            engine.segmentAndWait(a_request("quick"))
+
+
+def test_a_process_that_ends_while_it_starts_says_why(start) -> None:
+    engine = start([sys.executable, "-c", "raise SystemExit('numpy is broken')"])
+
+    with pytest.raises(EngineUnavailable, match="numpy is broken"):
+        engine.segmentAndWait(a_request("quick"))
+
+
+def test_a_failed_start_is_told_to_who_waits_for_it(start, wait) -> None:
+    errors = []
+    start(["/no/such/python"]).start(onError=errors.append)
+    wait(lambda: errors)
+
+    assert isinstance(errors[0], EngineUnavailable)
+
+
+def test_a_process_that_talks_nonsense_is_ended_and_named(start) -> None:
+    engine = start([sys.executable, "-u", "-c", "print('Welcome to this Python!' * 99); input()"])
+
+    with pytest.raises(EngineLost, match="not a message"):
+        engine.segmentAndWait(a_request("quick"))
+
+
+@pytest.mark.parametrize("model", ["obedient", *HANGS])
+def test_a_stopped_process_is_gone_whatever_it_does(engine, wait, answers, model) -> None:
+    pid = pid_of(engine, wait)
+    job, _ = start_job(engine, wait, answers, model)
+
+    engine.stop(500)
+    wait(lambda: job.ended)
+
+    assert isinstance(job.errors[0], EngineLost)
+    assert not is_alive(pid)
+    assert not engine.isRunning
+
+
+def test_the_process_ends_with_the_application(engine, wait) -> None:
+    pid = pid_of(engine, wait)
+
+    qt.QCoreApplication.instance().aboutToQuit.emit()
+
+    assert not is_alive(pid)
+
+
+@pytest.mark.parametrize("model", ["obedient", *HANGS])
+def test_behind_a_launcher_the_interpreter_is_ended_too(start, wait, answers, model) -> None:
+    engine = start([sys.executable, "-u", str(LAUNCHER), str(LAUNCHER.with_name("child.py"))])
+    pid = pid_of(engine, wait)
+    job, ticket = start_job(engine, wait, answers, model)
+
+    engine.cancel(ticket)
+
+    assert engine.segmentAndWait(a_request("quick"))
+    assert isinstance(job.errors[0], Cancelled)
+    assert is_alive(pid) is (model == "obedient")
+
+
+def test_behind_a_launcher_a_crash_is_noticed(start) -> None:
+    engine = start([sys.executable, "-u", str(LAUNCHER), str(LAUNCHER.with_name("child.py"))])
+
+    with pytest.raises(EngineLost):
+        engine.segmentAndWait(a_request("crashing"))
+    assert engine.segmentAndWait(a_request("quick"))
+
+
+def test_a_volume_is_uploaded_once(engine, uploads) -> None:
+    for _ in range(3):
+        engine.segmentAndWait(a_request("quick", seed=1))
+    engine.segmentAndWait(a_request("quick", seed=2))
+
+    assert uploads == [a_request("quick", seed=1).image.fingerprint, a_request("quick", seed=2).image.fingerprint]
+
+
+def test_a_volume_is_uploaded_again_to_a_new_process(engine, uploads) -> None:
+    engine.segmentAndWait(a_request("quick"))
+    with pytest.raises(EngineLost):
+        engine.segmentAndWait(a_request("crashing"))
+    engine.segmentAndWait(a_request("quick"))
+
+    assert len(uploads) == 2
+
+
+def test_a_volume_that_the_process_has_dropped_is_uploaded_again(engine, uploads) -> None:
+    for seed in (0, 1, 2, 3, 4, 0):
+        engine.segmentAndWait(a_request("quick", seed=seed))
+
+    assert len(uploads) == 6
+
+
+def test_a_volume_that_never_arrives_has_a_name(engine, monkeypatch) -> None:
+    original = engine_process.send_volume
+
+    def damaged(image, folder):
+        frame = original(image, folder)
+        Path(frame.header["path"]).write_bytes(b"")
+        return frame
+
+    monkeypatch.setattr(engine_process, "send_volume", damaged)
+
+    with pytest.raises(EngineFault, match="does not accept the volume"):
+        engine.segmentAndWait(a_request("quick"))
+
+
+def test_a_request_that_cannot_be_sent_has_a_name(engine) -> None:
+    request = a_request("quick")
+    object.__setattr__(request.task, "threshold", float("inf"))
+
+    with pytest.raises(InvalidRequest, match="not finite"):
+        engine.segmentAndWait(request)
+    assert engine.segmentAndWait(a_request("quick"))
+
+
+def test_no_file_is_left_behind(engine, wait, monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    engine.segmentAndWait(a_request("quick"))
+
+    engine.stop()
+
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_newer_request_for_the_same_segment_replaces_older_ones(engine, wait, answers) -> None:
+    older, _ = start_job(engine, wait, answers, "obedient", segment="liver", generation=1)
+    other, newer = answers(), answers()
+    other.ask(engine, a_request("quick", segment="spleen", generation=1))
+    newer.ask(engine, a_request("quick", segment="liver", generation=2))
+
+    wait(lambda: older.ended and other.ended and newer.ended)
+
+    assert [type(error) for error in older.errors] == [Cancelled]
+    assert newer.results[0].generation == 2
+    assert other.results[0].segment == "spleen"
+
+
+def test_a_request_that_is_already_replaced_is_not_asked(engine, wait, answers) -> None:
+    newer, _ = start_job(engine, wait, answers, "obedient", segment="liver", generation=5)
+    late = answers()
+    late.ask(engine, a_request("quick", segment="liver", generation=4))
+    wait(lambda: late.ended)
+
+    assert isinstance(late.errors[0], Cancelled)
+    assert not newer.ended
+
+
+def test_a_late_result_of_a_cancelled_ticket_is_dropped(engine, wait, answers) -> None:
+    job = answers()
+    ticket = job.ask(engine, a_request("quick"))
+    engine.cancel(ticket)  # the answer may be under way already
+    engine.segmentAndWait(a_request("quick"))
+
+    assert [type(error) for error in job.errors] == [Cancelled]
+    assert not job.results
+
+
+def test_two_segments_are_in_flight_together(engine, wait, answers) -> None:
+    jobs = {segment: answers() for segment in ("liver", "spleen")}
+    for segment, job in jobs.items():
+        job.ask(engine, a_request("quick", segment=segment))
+    wait(lambda: all(job.ended for job in jobs.values()))
+
+    assert {segment: job.results[0].segment for segment, job in jobs.items()} == {"liver": "liver", "spleen": "spleen"}
+
+
+def test_a_handler_may_wait_for_another_answer(engine, wait, answers) -> None:
+    other, nested = answers(), []
+
+    def ask_more(result):
+        nested.append(engine.segmentAndWait(a_request("quick", segment="nested")))
+        wait(lambda: other.ended)  # its answer may have come in the same piece of the stream
+
+    engine.segment(a_request("quick", segment="first"), ask_more, nested.append)
+    other.ask(engine, a_request("quick", segment="second"))
+    wait(lambda: nested and other.ended)
+
+    assert nested[0].segment == "nested"
+    assert other.results[0].segment == "second"
+
+
+def test_a_handler_that_fails_is_reported_and_harms_nobody(engine, wait, caplog) -> None:
+    caplog.set_level(logging.ERROR)
+    engine.segment(a_request("quick"), json.loads, print)  # a result is no text
+
+    assert engine.segmentAndWait(a_request("quick"))
+    assert "A handler of the engine process failed" in caplog.text
+
+
+def test_another_device_takes_effect_with_the_next_request(engine) -> None:
+    engine.segmentAndWait(a_request("quick"))
+    engine.configure("cpu", {"quick": Path("a.pth")})
+
+    assert engine.segmentAndWait(a_request("quick")).provenance.device == "cpu"
+
+
+def test_the_event_loop_stays_smooth_while_a_job_runs(engine, wait, answers) -> None:
+    ticks, job, timer = [], answers(), qt.QTimer()
+    pid_of(engine, wait)
+    timer.connect("timeout()", lambda: ticks.append(time.perf_counter()))
+    timer.start(10)
+    job.ask(engine, a_request("busy"))
+    wait(lambda: job.ended)
+    timer.stop()
+
+    assert len(ticks) > 60
+    assert max(after - before for before, after in pairwise(ticks)) < 0.2
+
+
+def test_outside_slicer_the_running_interpreter_is_used(monkeypatch) -> None:
+    monkeypatch.setattr("shutil.which", {}.get)
+    assert engine_process.enginePython() == sys.executable
+
+    monkeypatch.setattr("shutil.which", {"PythonSlicer": "/slicer/bin/PythonSlicer"}.get)
+    assert engine_process.enginePython() == "/slicer/bin/PythonSlicer"
+
+
+def test_the_shipped_engine_process_answers(wait) -> None:
+    engine, heard = EngineProcess(), []
+    engine.start(heard.append)
+    wait(lambda: heard)
+    engine.stop()
+
+    assert heard[0]["versions"]["medsegai"]
