@@ -160,6 +160,15 @@ class VolumePatch:
         offset = tuple(start + cut.start for start, cut in zip(self.offset, bounds, strict=True))
         return VolumePatch(self.array[bounds], (offset[0], offset[1], offset[2]), self.geometry)
 
+    def canonical(self) -> VolumePatch:
+        """Return this patch as a patch of the canonical view of its volume."""
+        axes, flips = self.geometry.canonical_axes
+        k, j, i = (
+            self.geometry.shape[axis] - self.offset[axis] - self.array.shape[axis] if flip else self.offset[axis]
+            for axis, flip in zip(axes, flips, strict=True)
+        )
+        return VolumePatch(canonical_view(self.array, self.geometry), (k, j, i), canonical_geometry(self.geometry))
+
     def in_storage_order(self, geometry: VolumeGeometry) -> VolumePatch:
         """Return this patch of a canonical volume as a patch of the volume as stored in `geometry`."""
         if not canonical_geometry(geometry).matches(self.geometry):

@@ -1,0 +1,64 @@
+"""Propagation along all three directions, averaged."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..engine.run import Run
+from ..prompts import BoxPrompt, PointPrompt, Prompt
+from ..volume import VolumePatch, nonzero_bounds
+from .propagation import Walk, propagate
+
+
+def fuse_directions(walk: Walk, run: Run) -> VolumePatch:
+    """Return the mean probability of three propagations, one along each axis.
+
+    The first follows the prompted slices. Its answer gives each of the other two a box on its middle slice,
+    beside the points that the user placed.
+    """
+    first = propagate(walk, run.part(0.0, 0.4))
+    inside = VolumePatch(first.array >= 0.5, first.offset, first.geometry).tight()
+    if inside.array.size == 0:
+        return first
+    patches = [first]
+    for step, axis in enumerate(other for other in range(3) if other != walk.axis):
+        prompts: tuple[Prompt, ...] = tuple(p for p in walk.prompts if isinstance(p, PointPrompt))
+        across = replace(walk, axis=axis, prompts=(*prompts, _middle_box(inside, axis)), limits=None)
+        patches.append(propagate(across, run.part(0.4 + 0.3 * step, 0.7 + 0.3 * step)))
+    return _mean(patches, walk)
+
+
+def _middle_box(inside: VolumePatch, axis: int) -> BoxPrompt:
+    """Return the flat box around the mask on the slice where it is largest."""
+    area = inside.array.sum(axis=tuple(other for other in range(3) if other != axis))
+    largest = int(np.argmax(area))
+    bounds = nonzero_bounds(np.take(inside.array, [largest], axis=axis))
+    assert bounds is not None  # noqa: S101  the largest slice of a mask that is not empty
+    offset = np.array(inside.offset, dtype=np.float64)
+    low = offset + [cut.start - 0.5 for cut in bounds]
+    high = offset + [cut.stop - 0.5 for cut in bounds]
+    low[axis] = high[axis] = inside.offset[axis] + largest
+    geometry = inside.geometry
+    corners = geometry.to_ras(np.stack([low, high])[:, ::-1])
+    flat_last = [2 - other for other in range(3) if other != axis] + [2 - axis]
+    axes = geometry.axes_ras[:, flat_last]
+    size = np.abs((high - low)[::-1] * geometry.spacing_ijk)[flat_last]
+    return BoxPrompt(corners.mean(axis=0), size, axes)
+
+
+def _mean(patches: list[VolumePatch], walk: Walk) -> VolumePatch:
+    filled = [patch for patch in patches if patch.array.size]
+    low = np.min([patch.offset for patch in filled], axis=0)
+    high = np.max([np.add(patch.offset, patch.array.shape) for patch in filled], axis=0)
+    total = np.zeros(tuple(high - low), dtype=np.float32)
+    for patch in filled:
+        start = np.array(patch.offset) - low
+        cut = tuple(slice(a, a + n) for a, n in zip(start, patch.array.shape, strict=True))
+        total[cut] += patch.array / len(patches)
+    if walk.limits is not None:
+        index = np.arange(total.shape[walk.axis]) + low[walk.axis]
+        beyond = (index < walk.limits[0]) | (index > walk.limits[1])
+        np.moveaxis(total, walk.axis, 0)[beyond] = 0
+    return VolumePatch(total, (int(low[0]), int(low[1]), int(low[2])), walk.image.geometry)

@@ -1,0 +1,210 @@
+"""Slices as pictures: where each pixel lies in the world, and back into the volume.
+
+Grids are made on the canonical volume, so that anterior or superior is at the top of the picture and the
+patient's right at its left, however the voxels are stored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
+
+from ..errors import PromptOutsideImage
+from ..geometry import Float64, VolumeGeometry, frozen
+from ..prompts import SlicePlane
+from ..volume import ImageVolume, VolumePatch
+
+ALONG = {"axial": 0, "coronal": 1, "sagittal": 2}
+"""Array axis of a canonical volume that runs across the slices of a direction."""
+
+LARGEST_SIDE = 4096
+"""An oblique picture has at most this many pixels along a side; its pixels grow beyond that."""
+
+
+@dataclass(frozen=True, eq=False)
+class SliceGrid:
+    """The pixels of one slice in the world.
+
+    Parameters
+    ----------
+    geometry
+        The canonical volume that the slice cuts.
+    shape
+        Number of (rows, columns).
+    origin_ras
+        Centre of the first pixel [mm].
+    steps_ras
+        World step [mm] from one row to the next and from one column to the next, as columns (3, 2).
+    aligned
+        (axis, index) if the slice is one of the volume's own, else None.
+    """
+
+    geometry: VolumeGeometry
+    shape: tuple[int, int]
+    origin_ras: Float64
+    steps_ras: Float64
+    aligned: tuple[int, int] | None
+
+    @property
+    def spacing_mm(self) -> tuple[float, float]:
+        """Distance between (rows, columns) [mm]."""
+        row, column = np.linalg.norm(self.steps_ras, axis=0)
+        return float(row), float(column)
+
+    @property
+    def plane(self) -> SlicePlane:
+        """The plane of the slice."""
+        return SlicePlane(self.origin_ras, self.steps_ras[:, 1], self.steps_ras[:, 0])
+
+    @property
+    def half_thickness_mm(self) -> float:
+        """How far a prompt may lie from the plane and still be on the slice [mm]."""
+        return float(np.abs(self.plane.normal_ras @ self.geometry.axes_ras) @ self.geometry.spacing_ijk) / 2
+
+    @property
+    def key(self) -> str:
+        """Identifies the slice within its volume."""
+        if self.aligned is not None:
+            return f"axis {self.aligned[0]} slice {self.aligned[1]}"
+        return f"plane {frozen(self.origin_ras).tobytes().hex()} {frozen(self.steps_ras).tobytes().hex()} {self.shape}"
+
+    def pixels_of(self, ras: ArrayLike) -> Float64:
+        """Return the continuous (column, row) (n, 2) below world positions (n, 3) [mm]."""
+        offset = np.atleast_2d(np.asarray(ras, dtype=np.float64)) - self.origin_ras
+        squared = (self.steps_ras**2).sum(axis=0)
+        row_column = offset @ self.steps_ras / squared
+        return np.asarray(row_column[:, ::-1], dtype=np.float64)
+
+    def on_slice(self, ras: ArrayLike) -> NDArray[np.bool_]:
+        """Tell for each world position (n, 3) [mm] whether it lies within the slice's thickness."""
+        return np.asarray(np.abs(self.plane.distance_mm(ras)) <= self.half_thickness_mm + 1e-6, dtype=np.bool_)
+
+    def cut(self, array: NDArray[Any], outside: float = 0.0, order: int = 1) -> NDArray[Any]:
+        """Return the picture (rows, columns) of a canonical array (k, j, i); `outside` fills what is beyond it."""
+        if self.aligned is not None:
+            axis, index = self.aligned
+            view: NDArray[Any] = np.take(array, index, axis=axis)
+            return view if axis == 0 else view[::-1]
+        rows, columns = np.indices(self.shape, dtype=np.float64).reshape(2, -1)
+        ras = self.origin_ras + np.stack([rows, columns], axis=1) @ self.steps_ras.T
+        kji = self.geometry.to_ijk(ras)[:, ::-1].T
+        picture = ndimage.map_coordinates(array, kji, order=order, mode="constant", cval=outside, prefilter=False)
+        return np.asarray(picture).reshape(self.shape)
+
+    def cut_patch(self, patch: VolumePatch) -> NDArray[Any]:
+        """Return the picture (rows, columns) of a patch of the canonical volume; it is 0 beyond the patch."""
+        if self.aligned is None:
+            return self.cut(patch.full(), order=0)
+        axis, index = self.aligned
+        rows, columns = [other for other in range(3) if other != axis]
+        picture = np.zeros((self.geometry.shape[rows], self.geometry.shape[columns]), dtype=patch.array.dtype)
+        layer = index - patch.offset[axis]
+        if 0 <= layer < patch.array.shape[axis]:
+            bounds = patch.bounds
+            picture[bounds[rows], bounds[columns]] = np.take(patch.array, layer, axis=axis)
+        return picture if axis == 0 else picture[::-1]
+
+    def paste(self, picture: NDArray[Any]) -> VolumePatch:
+        """Return the voxels of the slice as a patch of the canonical volume.
+
+        An oblique slice takes one voxel per line of voxels along the axis nearest to the slice's normal:
+        the nearest to the plane.
+        """
+        if self.aligned is not None:
+            axis, index = self.aligned
+            layer = np.expand_dims(picture if axis == 0 else picture[::-1], axis)
+            k, j, i = (index if other == axis else 0 for other in range(3))
+            return VolumePatch(np.ascontiguousarray(layer), (k, j, i), self.geometry)
+        return self._paste_oblique(picture)
+
+    def _paste_oblique(self, picture: NDArray[Any]) -> VolumePatch:
+        normal_ijk = self.plane.normal_ras @ self.geometry.ijk_to_ras[:3, :3]
+        across = 2 - int(np.argmax(np.abs(self.plane.normal_ras @ self.geometry.axes_ras)))
+        others = [axis for axis in range(3) if axis != across]
+        lines = np.indices([self.geometry.shape[axis] for axis in others]).reshape(2, -1)
+        voxels = np.zeros((lines.shape[1], 3))
+        voxels[:, others] = lines.T
+        distance = self.plane.distance_mm(self.geometry.to_ras(voxels[:, ::-1]))
+        voxels[:, across] = np.round(-distance / normal_ijk[2 - across])
+        pixels = np.round(self.pixels_of(self.geometry.to_ras(voxels[:, ::-1]))).astype(np.int64)
+        inside = (pixels >= 0).all(axis=1) & (pixels[:, 0] < self.shape[1]) & (pixels[:, 1] < self.shape[0])
+        inside &= (voxels[:, across] >= 0) & (voxels[:, across] < self.geometry.shape[across])
+        kji, pixels = voxels[inside].astype(np.int64), pixels[inside]
+        first, last = kji.min(axis=0), kji.max(axis=0) + 1
+        array = np.zeros(tuple(last - first), dtype=picture.dtype)
+        array[tuple((kji - first).T)] = picture[pixels[:, 1], pixels[:, 0]]
+        return VolumePatch(array, (int(first[0]), int(first[1]), int(first[2])), self.geometry)
+
+
+def grid_of_slice(geometry: VolumeGeometry, axis: int, index: int) -> SliceGrid:
+    """Return the grid of slice `index` along `axis` of a canonical volume (0 = axial, 1 = coronal, 2 = sagittal)."""
+    row_axis, column_axis = [other for other in range(3) if other != axis]
+    first = [0, 0, 0]
+    first[axis] = index
+    steps = geometry.ijk_to_ras[:3, :3][:, [2 - row_axis, 2 - column_axis]].copy()
+    if axis != 0:  # superior at the top
+        first[row_axis] = geometry.shape[row_axis] - 1
+        steps[:, 0] *= -1
+    shape = (geometry.shape[row_axis], geometry.shape[column_axis])
+    return SliceGrid(geometry, shape, geometry.to_ras(first[::-1])[0], frozen(steps), (axis, index))
+
+
+def grid_of_plane(geometry: VolumeGeometry, plane: SlicePlane) -> SliceGrid:
+    """Return the grid that shows `plane` through a canonical volume.
+
+    A plane that stays within half a voxel of one slice all over is that slice.
+
+    Raises
+    ------
+    PromptOutsideImage
+        The plane does not meet the volume.
+    """
+    cosines = plane.normal_ras @ geometry.axes_ras
+    axis = 2 - int(np.argmax(np.abs(cosines)))
+    corners = np.array(list(product(*[(0, n - 1) for n in geometry.shape[::-1]])), dtype=np.float64)
+    corners[:, 2 - axis] = 0
+    along = -plane.distance_mm(geometry.to_ras(corners)) / (cosines[2 - axis] * geometry.spacing_ijk[2 - axis])
+    if np.ptp(along) <= 0.5:
+        index = int(np.floor(along.mean() + 0.5 + 1e-7))
+        if 0 <= index < geometry.shape[axis]:
+            return grid_of_slice(geometry, axis, index)
+    return _oblique_grid(geometry, plane)
+
+
+def _oblique_grid(geometry: VolumeGeometry, plane: SlicePlane) -> SliceGrid:
+    section = _section(geometry, plane)
+    if len(section) == 0:
+        message = "The slice does not meet the image."
+        raise PromptOutsideImage(message, "Choose a slice that shows the image.")
+    axes = np.stack([plane.down_ras, plane.right_ras], axis=1)
+    in_plane = (section - plane.origin_ras) @ axes
+    low, extent = in_plane.min(axis=0), np.ptp(in_plane, axis=0)
+    spacing = max(float(geometry.spacing_ijk.min()), float(extent.max()) / (LARGEST_SIDE - 1))
+    rows, columns = (int(n) for n in np.floor(extent / spacing + 1e-6) + 1)
+    origin = plane.origin_ras + axes @ low
+    return SliceGrid(geometry, (rows, columns), frozen(origin), frozen(axes * spacing), None)
+
+
+def _section(geometry: VolumeGeometry, plane: SlicePlane) -> Float64:
+    """Return the points (n, 3) [mm] where the plane cuts the edges of the box around all voxel centres."""
+    corners = np.array(list(product(*[(0, n - 1) for n in geometry.shape[::-1]])), dtype=np.float64)
+    world = geometry.to_ras(corners)
+    distance = plane.distance_mm(world)
+    points = [world[np.abs(distance) < 1e-6]]
+    for a, b in product(range(8), range(8)):
+        is_edge = a < b and np.count_nonzero(corners[a] != corners[b]) == 1
+        if is_edge and distance[a] * distance[b] < 0:
+            share = distance[a] / (distance[a] - distance[b])
+            points.append((world[a] + share * (world[b] - world[a]))[None])
+    return np.concatenate(points)
+
+
+def cut_image(image: ImageVolume, grid: SliceGrid) -> NDArray[np.float32]:
+    """Return the float32 picture (rows, columns) of a canonical image; beyond it lies its lowest value."""
+    lowest = 0.0 if grid.aligned is not None else float(image.array.min())
+    return np.ascontiguousarray(grid.cut(image.array, outside=lowest), dtype=np.float32)

@@ -1,0 +1,132 @@
+"""Prompts on one slice: from the world to pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..geometry import Float64
+from ..prompts import BoxPrompt, LassoPrompt, MaskPrompt, PointPrompt, Prompt, ScribblePrompt
+from .grid import SliceGrid
+from .segmenter import Mask, SlicePrompts
+
+PARALLEL = 0.99
+"""Cosine between the normals of a flat prompt and a slice from which the prompt lies on the slice (8 degrees)."""
+
+
+def prompts_on_slice(prompts: tuple[Prompt, ...], grid: SliceGrid) -> tuple[SlicePrompts, int]:
+    """Return the prompts that lie on a slice, in pixels, and how many of them do."""
+    here = [prompt for prompt in prompts if lies_on(prompt, grid)]
+    points = [prompt for prompt in here if isinstance(prompt, PointPrompt)]
+    boxes = [prompt for prompt in here if isinstance(prompt, BoxPrompt)]
+    masks = [prompt for prompt in here if isinstance(prompt, MaskPrompt)]
+    positions = np.array([point.position_ras for point in points]).reshape(-1, 3)
+    first_guess = [grid.cut_patch(mask.patch) > 0 for mask in masks if mask.positive]
+    return SlicePrompts(
+        points_xy=grid.pixels_of(positions),
+        points_positive=np.array([point.positive for point in points], dtype=np.bool_),
+        box_xyxy=_box_pixels(boxes, grid),
+        inside=_drawn(here, grid, positive=True),
+        outside=_drawn(here, grid, positive=False),
+        previous_mask=None if not first_guess else np.any(first_guess, axis=0).astype(np.float32),
+    ), len(here)
+
+
+def has_positive(prompts: SlicePrompts) -> bool:
+    """Tell whether anything on the slice says what is inside."""
+    guess = prompts.previous_mask
+    return bool(
+        prompts.points_positive.any()
+        or prompts.box_xyxy is not None
+        or prompts.inside is not None
+        or (guess is not None and guess.any())
+    )
+
+
+def lies_on(prompt: Prompt, grid: SliceGrid) -> bool:
+    """Tell whether any part of a prompt lies on the slice; outlines must be drawn on it."""
+    if isinstance(prompt, PointPrompt):
+        return bool(grid.on_slice(prompt.position_ras)[0])
+    if isinstance(prompt, ScribblePrompt):
+        return bool(grid.on_slice(_dense(prompt.points_ras, min(grid.spacing_mm) / 2)).any())
+    if isinstance(prompt, BoxPrompt):
+        if prompt.is_flat:
+            parallel = abs(float(prompt.plane.normal_ras @ grid.plane.normal_ras)) > PARALLEL
+            return parallel and bool(grid.on_slice(prompt.center_ras)[0])
+        distance = grid.plane.distance_mm(prompt.corners_ras())
+        return bool(distance.min() <= 0 <= distance.max())
+    if isinstance(prompt, LassoPrompt):
+        return bool(grid.on_slice(prompt.points_ras).all())
+    return bool((grid.cut_patch(prompt.patch) > 0).any())
+
+
+def _box_pixels(boxes: list[BoxPrompt], grid: SliceGrid) -> Float64 | None:
+    """Return the box (first and last column and row) around what the boxes cut out of the slice."""
+    if not boxes:
+        return None
+    corners = np.concatenate([grid.pixels_of(box.corners_ras()) for box in boxes])
+    low, high = corners.min(axis=0) + 0.5, corners.max(axis=0) - 0.5
+    limit = np.array(grid.shape[::-1]) - 1
+    low, high = np.clip(low, 0, limit), np.clip(np.maximum(low, high), 0, limit)
+    return np.concatenate([low, high])
+
+
+def _drawn(prompts: list[Prompt], grid: SliceGrid, positive: bool) -> Mask | None:
+    """Return the pixels that scribbles and lassos (and masks of what is outside) cover, or None."""
+    picture = np.zeros(grid.shape, dtype=np.bool_)
+    for prompt in prompts:
+        if prompt.positive != positive:
+            continue
+        if isinstance(prompt, ScribblePrompt):
+            picture |= _stroke(prompt, grid)
+        elif isinstance(prompt, LassoPrompt):
+            picture |= polygon_mask(grid.pixels_of(prompt.points_ras), grid.shape)
+        elif isinstance(prompt, MaskPrompt) and not positive:
+            picture |= grid.cut_patch(prompt.patch) > 0
+    return picture if picture.any() else None
+
+
+def _stroke(scribble: ScribblePrompt, grid: SliceGrid) -> Mask:
+    """Return the pixels within the pen's radius of the part of a stroke that lies on the slice."""
+    path = _dense(scribble.points_ras, min(grid.spacing_mm) / 2)
+    pixels = grid.pixels_of(path[grid.on_slice(path)])
+    picture = np.zeros(grid.shape, dtype=np.bool_)
+    nearest = np.clip(np.round(pixels).astype(np.int64), 0, np.array(grid.shape[::-1]) - 1)
+    picture[nearest[:, 1], nearest[:, 0]] = True
+    reach = scribble.radius_mm / np.array(grid.spacing_mm)
+    low = np.maximum(np.floor(pixels.min(axis=0)[::-1] - reach), 0).astype(int)
+    high = np.ceil(pixels.max(axis=0)[::-1] + reach).astype(int) + 1
+    window = picture[low[0] : high[0], low[1] : high[1]]
+    rows, columns = (np.arange(n) + start for n, start in zip(window.shape, low, strict=True))
+    for column, row in np.unique(np.round(pixels * 2) / 2, axis=0):
+        squared = ((rows - row) / max(reach[0], 1e-9))[:, None] ** 2 + ((columns - column) / max(reach[1], 1e-9)) ** 2
+        window |= squared <= 1
+    return picture
+
+
+def _dense(points_ras: Float64, step_mm: float) -> Float64:
+    """Return positions (n, 3) along a path, at most `step_mm` apart."""
+    if len(points_ras) == 1:
+        return points_ras
+    lengths = np.linalg.norm(np.diff(points_ras, axis=0), axis=1)
+    counts = np.maximum(np.ceil(lengths / step_mm).astype(int), 1)
+    parts = [
+        start + np.arange(count)[:, None] / count * (end - start)
+        for start, end, count in zip(points_ras[:-1], points_ras[1:], counts, strict=True)
+    ]
+    return np.concatenate([*parts, points_ras[-1:]])
+
+
+def polygon_mask(outline_xy: Float64, shape: tuple[int, int]) -> Mask:
+    """Return the pixels (rows, columns) whose centres lie inside a closed outline (n, 2) of (column, row).
+
+    A centre is inside if a ray from it crosses the outline an odd number of times.
+    """
+    picture = np.zeros(shape, dtype=np.bool_)
+    columns = np.arange(shape[1])
+    start, end = outline_xy, np.roll(outline_xy, -1, axis=0)
+    for row in range(max(0, int(outline_xy[:, 1].min())), min(shape[0], int(outline_xy[:, 1].max()) + 2)):
+        crosses = (start[:, 1] <= row) != (end[:, 1] <= row)
+        a, b = start[crosses], end[crosses]
+        at = a[:, 0] + (row - a[:, 1]) / (b[:, 1] - a[:, 1]) * (b[:, 0] - a[:, 0])
+        picture[row] = (at[:, None] > columns).sum(axis=0) % 2 == 1
+    return picture

@@ -1,0 +1,178 @@
+"""From prompted slices to a volume: each answer is the first guess on the next slice.
+
+The walk goes outwards from every prompted slice, meets in the middle between two of them, and ends where the
+structure ends: where the area or the overlap with the previous slice jumps, the model doubts its answer, or
+nothing is left. A range that the user sets wins over all of that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..engine.run import Run
+from ..prompts import Prompt
+from ..request import IntensityWindow
+from ..volume import ImageVolume, VolumePatch
+from .grid import SliceGrid, cut_image, grid_of_slice
+from .on_slice import has_positive, prompts_on_slice
+from .segmenter import Float32, PromptSegmenter, SliceAnswer, SliceImage, SlicePrompts
+
+SMALLEST_AREA_RATIO = 0.4
+"""A slice whose mask is smaller than this share of the previous one ends the walk, as does one larger than 1/0.4."""
+
+SMALLEST_OVERLAP = 0.4
+"""Intersection over union with the previous slice below which the walk ends."""
+
+SMALLEST_QUALITY = 0.5
+"""Quality that the model predicts for its own answer below which the walk ends."""
+
+FAINT = 0.02
+"""Probability below which a voxel is outside beyond doubt and is not kept."""
+
+BOX_GROWTH = 0.08
+"""Share of its side by which the box of the previous slice grows; structures rarely change faster."""
+
+
+@dataclass(frozen=True, eq=False)
+class Walk:
+    """One propagation along an axis of a canonical volume.
+
+    Parameters
+    ----------
+    image
+        The canonical volume.
+    segmenter
+        The model that answers on slices.
+    prompts
+        All prompts; each slice takes those that lie on it.
+    window
+        Intensities shown to the model.
+    axis
+        Array axis across the slices.
+    limits
+        First and last slice that the user allows, or None.
+    """
+
+    image: ImageVolume
+    segmenter: PromptSegmenter
+    prompts: tuple[Prompt, ...]
+    window: IntensityWindow
+    axis: int
+    limits: tuple[int, int] | None
+
+    def grid(self, index: int) -> SliceGrid:
+        """Return the grid of a slice of this walk."""
+        return grid_of_slice(self.image.geometry, self.axis, index)
+
+    def answer(self, index: int, prompts: SlicePrompts, run: Run) -> SliceAnswer:
+        """Return the model's answer on one slice."""
+        return self.segmenter.segment_slice(slice_image(self.image, self.grid(index), self.window), prompts, run)
+
+    def stored(self, index: int, probability: Float32) -> VolumePatch:
+        """Return what is kept of an answer: the part of the slice that is not outside beyond doubt."""
+        kept = np.where(probability < FAINT, np.float32(0), probability)
+        return self.grid(index).paste(kept).tight()
+
+
+def slice_image(image: ImageVolume, grid: SliceGrid, window: IntensityWindow) -> SliceImage:
+    """Return one slice of a canonical image as a model sees it."""
+    return SliceImage(cut_image(image, grid), grid.spacing_mm, window, f"{image.fingerprint} {grid.key}")
+
+
+def propagate(walk: Walk, run: Run) -> VolumePatch:
+    """Return the probability (float32) of the structure, from the prompted slices outwards.
+
+    Raises
+    ------
+    Cancelled
+        The user stopped the run.
+    """
+    count = walk.image.geometry.shape[walk.axis]
+    first, last = walk.limits or (0, count - 1)
+    own = {index: prompts_on_slice(walk.prompts, walk.grid(index))[0] for index in range(first, last + 1)}
+    prompted = [index for index, prompts in own.items() if has_positive(prompts)]
+    answers: dict[int, VolumePatch] = {}
+    guesses: dict[int, Float32] = {}
+    for index in prompted:
+        run.step(len(answers) / len(own), "Prompted slices")
+        guesses[index] = walk.answer(index, own[index], run).probability
+        answers[index] = walk.stored(index, guesses[index])
+    for index in prompted:
+        for stride in (-1, 1):
+            slices = _stops(index, stride, prompted, first, last)
+            _walk_from(walk, guesses[index], slices, own, answers, run)
+    return _assemble(walk, answers)
+
+
+def _stops(start: int, stride: int, prompted: list[int], first: int, last: int) -> range:
+    """Return the slices to visit: to the end, or half the way to the next prompted slice."""
+    ahead = [index for index in prompted if (index - start) * stride > 0]
+    if not ahead:
+        return range(start + stride, (last if stride > 0 else first) + stride, stride)
+    next_prompted = min(ahead, key=lambda index: abs(index - start))
+    between = abs(next_prompted - start) - 1
+    # the middle slice of an odd gap is visited from below alone
+    half = (between + 1) // 2 if stride > 0 else between // 2
+    return range(start + stride, start + stride * (half + 1), stride)
+
+
+def _walk_from(
+    walk: Walk,
+    guess: Float32,
+    slices: range,
+    own: dict[int, SlicePrompts],
+    answers: dict[int, VolumePatch],
+    run: Run,
+) -> None:
+    if not (guess >= 0.5).any():
+        return
+    for index in slices:
+        run.step(len(answers) / len(own), "Following the structure")
+        answer = walk.answer(index, _with_guess(own[index], guess, walk.segmenter), run)
+        if walk.limits is None and _has_ended(answer, guess):
+            return
+        answers[index] = walk.stored(index, answer.probability)
+        guess = answer.probability if (answer.probability >= 0.5).any() else guess
+
+
+def _has_ended(answer: SliceAnswer, previous: Float32) -> bool:
+    now, before = answer.probability >= 0.5, previous >= 0.5
+    area, area_before = np.count_nonzero(now), np.count_nonzero(before)
+    if area == 0 or not SMALLEST_AREA_RATIO <= area / area_before <= 1 / SMALLEST_AREA_RATIO:
+        return True
+    if np.count_nonzero(now & before) / np.count_nonzero(now | before) < SMALLEST_OVERLAP:
+        return True
+    return answer.quality is not None and answer.quality < SMALLEST_QUALITY
+
+
+def _with_guess(prompts: SlicePrompts, guess: Float32, segmenter: PromptSegmenter) -> SlicePrompts:
+    """Add the previous slice's mask, and the box around it, to the prompts of a slice."""
+    kinds = segmenter.capabilities.prompts
+    box = _box_around(guess) if "box" in kinds and prompts.box_xyxy is None else prompts.box_xyxy
+    return replace(prompts, box_xyxy=box, previous_mask=guess if "mask" in kinds else None)
+
+
+def _box_around(guess: Float32) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    inside = guess >= 0.5
+    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    box = np.array([columns[0], rows[0], columns[-1], rows[-1]], dtype=np.float64)
+    growth = np.maximum(1, BOX_GROWTH * (box[2:] - box[:2] + 1))
+    limit = np.array(guess.shape[::-1]) - 1
+    return np.concatenate([np.clip(box[:2] - growth, 0, limit), np.clip(box[2:] + growth, 0, limit)])
+
+
+def _assemble(walk: Walk, answers: dict[int, VolumePatch]) -> VolumePatch:
+    """Return the slices' answers as one patch that is no larger than what they cover."""
+    patches = [patch for patch in answers.values() if patch.array.size]
+    if not patches:
+        return VolumePatch(np.zeros((0, 0, 0), dtype=np.float32), (0, 0, 0), walk.image.geometry)
+    low = np.min([patch.offset for patch in patches], axis=0)
+    high = np.max([np.add(patch.offset, patch.array.shape) for patch in patches], axis=0)
+    array = np.zeros(tuple(high - low), dtype=np.float32)
+    for patch in patches:
+        start = np.array(patch.offset) - low
+        cut = tuple(slice(a, a + n) for a, n in zip(start, patch.array.shape, strict=True))
+        array[cut] = patch.array
+    return VolumePatch(array, (int(low[0]), int(low[1]), int(low[2])), walk.image.geometry)
