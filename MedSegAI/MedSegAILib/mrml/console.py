@@ -9,14 +9,12 @@ from __future__ import annotations
 import slicer
 from MedSegAICore.recipe import Recipe
 from MedSegAICore.request import PromptTask, SegmentationRequest
+from MedSegAICore.segmentation_file import RECIPE_TAG, tag_text
 
 from .editor import LogicEditor
 from .prompts import promptsFromNode
 from .segments import SegmentWriter
 from .volumes import imageVolume
-
-RECIPE_TAG = "MedSegAI.Recipe"
-"""Tag of a segment that tells how it was made."""
 
 
 def segment(volumeNode, prompts, segmentationNode=None, segmentName="Segment", engine=None, editor=None, **settings):
@@ -75,21 +73,13 @@ def addSegmentation(volumeNode):
     return node
 
 
-def recipeText(result):
-    """Return the recipe of a result as text that a segment's tag keeps when it is saved.
-
-    A saved segmentation separates its tags with a bar, so bars are written as JSON escapes.
-    """
-    return Recipe.from_result(result).to_json().replace("|", "\\u007c")
-
-
 def _write(result, segmentationNode, segmentName, volumeNode, editor):
     ownEditor = None
     if editor is None:
         editor = ownEditor = LogicEditor(segmentationNode, volumeNode)
     try:
         segmentId = segmentationNode.GetSegmentation().GetSegmentIdBySegmentName(segmentName) or None
-        tags = {RECIPE_TAG: recipeText(result)}
+        tags = {RECIPE_TAG: tag_text(Recipe.from_result(result).to_json())}
         return SegmentWriter(editor).write(segmentationNode, result.mask, segmentId, segmentName, tags=tags)
     finally:
         if ownEditor is not None:
