@@ -1,0 +1,1 @@
+"""The main job from end to end: an image, prompts, segments, their scores and a picture."""
