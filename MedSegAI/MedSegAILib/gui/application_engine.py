@@ -1,0 +1,32 @@
+"""The application's one engine process, for effects, modules and the console.
+
+>>> from MedSegAILib.gui.application_engine import WaitingEngine
+>>> from MedSegAILib.mrml.console import segment
+>>> segment(getNode("CT"), [getNode("F")], engine=WaitingEngine())
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+from MedSegAICore.request import SegmentationRequest
+from MedSegAICore.result import SegmentationResult
+
+from .engine_process import EngineProcess
+
+
+@cache
+def applicationEngine() -> EngineProcess:
+    """Return the engine process that everything in this application shares."""
+    return EngineProcess()
+
+
+class WaitingEngine:
+    """The shared engine process with the method of `Engine`: whoever asks waits, the application goes on."""
+
+    def segment(
+        self, request: SegmentationRequest, progress: Callable[[float, str], object] | None = None
+    ) -> SegmentationResult:
+        process = applicationEngine()
+        return process.segmentAndWait(request) if progress is None else process.segmentAndWait(request, progress)
