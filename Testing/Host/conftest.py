@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,17 @@ def wait():
         return clock.elapsed() / 1000
 
     return wait
+
+
+@pytest.fixture
+def pause(wait):
+    """Run the event loop for some seconds."""
+
+    def pause(seconds: float) -> None:
+        end = time.monotonic() + seconds
+        wait(lambda: time.monotonic() > end)
+
+    return pause
 
 
 @pytest.fixture
