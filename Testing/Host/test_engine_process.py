@@ -57,16 +57,21 @@ def is_alive(pid: int) -> bool:
     return str(pid) in listed and " Z" not in listed
 
 
-def start_job(engine, wait, answers, model: str, **fields):
+@pytest.fixture
+def start_job(wait, pause, answers):
     """Ask and wait until the job is at work."""
-    pid_of(engine, wait)
-    job = answers()
-    ticket = job.ask(engine, a_request(model, **fields))
-    if model == "obedient":
-        wait(lambda: job.progress)
-    else:
-        time.sleep(0.3)
-    return job, ticket
+
+    def start_job(engine, model: str, **fields):
+        pid_of(engine, wait)
+        job = answers()
+        ticket = job.ask(engine, a_request(model, **fields))
+        if model == "obedient":
+            wait(lambda: job.progress)
+        else:
+            pause(0.3)
+        return job, ticket
+
+    return start_job
 
 
 def test_the_answer_equals_the_engines_own(engine) -> None:
@@ -75,8 +80,8 @@ def test_the_answer_equals_the_engines_own(engine) -> None:
     assert_same_apart_from_versions(engine.segmentAndWait(request), fake_engine().segment(request))
 
 
-def test_progress_arrives_from_the_event_loop(engine, wait, answers) -> None:
-    job, _ = start_job(engine, wait, answers, "obedient")
+def test_progress_arrives_from_the_event_loop(engine, wait, start_job) -> None:
+    job, _ = start_job(engine, "obedient")
     wait(lambda: len(job.progress) >= 3)
 
     assert [fraction for fraction, _ in job.progress] == sorted(fraction for fraction, _ in job.progress)
@@ -113,8 +118,8 @@ def test_a_mistake_in_the_engine_is_named_and_the_next_request_works(engine) -> 
     assert engine.segmentAndWait(a_request("quick"))
 
 
-def test_a_cancelled_ticket_ends_at_once_and_the_process_lives_on(engine, wait, answers) -> None:
-    job, ticket = start_job(engine, wait, answers, "obedient")
+def test_a_cancelled_ticket_ends_at_once_and_the_process_lives_on(engine, wait, start_job) -> None:
+    job, ticket = start_job(engine, "obedient")
     pid = pid_of(engine, wait)
 
     engine.cancel(ticket)
@@ -126,8 +131,8 @@ def test_a_cancelled_ticket_ends_at_once_and_the_process_lives_on(engine, wait, 
 
 
 @pytest.mark.parametrize("model", HANGS)
-def test_a_job_that_ignores_cancel_is_killed_and_the_next_request_works(engine, wait, answers, model) -> None:
-    job, ticket = start_job(engine, wait, answers, model)
+def test_a_job_that_ignores_cancel_is_killed_and_the_next_request_works(engine, wait, model, start_job) -> None:
+    job, ticket = start_job(engine, model)
     pid = pid_of(engine, wait)
 
     engine.cancel(ticket)
@@ -143,8 +148,8 @@ def test_a_job_that_ignores_cancel_is_killed_and_the_next_request_works(engine, 
     assert len(job.errors) == 1
 
 
-def test_a_job_waiting_behind_another_is_cancelled_alone(engine, wait, pause, answers) -> None:
-    running, _ = start_job(engine, wait, answers, "obedient", segment="liver")
+def test_a_job_waiting_behind_another_is_cancelled_alone(engine, pause, answers, start_job) -> None:
+    running, _ = start_job(engine, "obedient", segment="liver")
     waiting = answers()
     ticket = waiting.ask(engine, a_request("quick", segment="spleen"))
 
@@ -155,8 +160,8 @@ def test_a_job_waiting_behind_another_is_cancelled_alone(engine, wait, pause, an
     assert not running.ended
 
 
-def test_cancelling_twice_or_too_late_does_nothing(engine, wait, answers) -> None:
-    job, ticket = start_job(engine, wait, answers, "obedient")
+def test_cancelling_twice_or_too_late_does_nothing(engine, wait, start_job) -> None:
+    job, ticket = start_job(engine, "obedient")
     for _ in range(2):
         engine.cancel(ticket)
     wait(lambda: job.ended)
@@ -193,7 +198,7 @@ def test_a_crash_leaves_its_place_in_the_log(engine) -> None:
     assert "in crashing" in engine.log
 
 
-def test_a_missing_program_has_a_name(start, answers, wait) -> None:
+def test_a_missing_program_has_a_name(start) -> None:
     engine = start(["/no/such/python"])
 
     for _ in range(2):
@@ -224,9 +229,9 @@ def test_a_process_that_talks_nonsense_is_ended_and_named(start) -> None:
 
 
 @pytest.mark.parametrize("model", ["obedient", *HANGS])
-def test_a_stopped_process_is_gone_whatever_it_does(engine, wait, answers, model) -> None:
+def test_a_stopped_process_is_gone_whatever_it_does(engine, wait, model, start_job) -> None:
     pid = pid_of(engine, wait)
-    job, _ = start_job(engine, wait, answers, model)
+    job, _ = start_job(engine, model)
 
     engine.stop(500)
     wait(lambda: job.ended)
@@ -245,10 +250,10 @@ def test_the_process_ends_with_the_application(engine, wait) -> None:
 
 
 @pytest.mark.parametrize("model", ["obedient", *HANGS])
-def test_behind_a_launcher_the_interpreter_is_ended_too(start, wait, answers, model) -> None:
+def test_behind_a_launcher_the_interpreter_is_ended_too(start, wait, model, start_job) -> None:
     engine = start([sys.executable, "-u", str(LAUNCHER), str(LAUNCHER.with_name("child.py"))])
     pid = pid_of(engine, wait)
-    job, ticket = start_job(engine, wait, answers, model)
+    job, ticket = start_job(engine, model)
 
     engine.cancel(ticket)
 
@@ -312,7 +317,7 @@ def test_a_request_that_cannot_be_sent_has_a_name(engine) -> None:
     assert engine.segmentAndWait(a_request("quick"))
 
 
-def test_no_file_is_left_behind(engine, wait, monkeypatch, tmp_path) -> None:
+def test_no_file_is_left_behind(engine, monkeypatch, tmp_path) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     engine.segmentAndWait(a_request("quick"))
 
@@ -321,8 +326,8 @@ def test_no_file_is_left_behind(engine, wait, monkeypatch, tmp_path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_newer_request_for_the_same_segment_replaces_older_ones(engine, wait, answers) -> None:
-    older, _ = start_job(engine, wait, answers, "obedient", segment="liver", generation=1)
+def test_a_newer_request_for_the_same_segment_replaces_older_ones(engine, wait, answers, start_job) -> None:
+    older, _ = start_job(engine, "obedient", segment="liver", generation=1)
     other, newer = answers(), answers()
     other.ask(engine, a_request("quick", segment="spleen", generation=1))
     newer.ask(engine, a_request("quick", segment="liver", generation=2))
@@ -334,8 +339,8 @@ def test_a_newer_request_for_the_same_segment_replaces_older_ones(engine, wait, 
     assert other.results[0].segment == "spleen"
 
 
-def test_a_request_that_is_already_replaced_is_not_asked(engine, wait, answers) -> None:
-    newer, _ = start_job(engine, wait, answers, "obedient", segment="liver", generation=5)
+def test_a_request_that_is_already_replaced_is_not_asked(engine, wait, answers, start_job) -> None:
+    newer, _ = start_job(engine, "obedient", segment="liver", generation=5)
     late = answers()
     late.ask(engine, a_request("quick", segment="liver", generation=4))
     wait(lambda: late.ended)
@@ -344,7 +349,7 @@ def test_a_request_that_is_already_replaced_is_not_asked(engine, wait, answers) 
     assert not newer.ended
 
 
-def test_a_late_result_of_a_cancelled_ticket_is_dropped(engine, wait, answers) -> None:
+def test_a_late_result_of_a_cancelled_ticket_is_dropped(engine, answers) -> None:
     job = answers()
     ticket = job.ask(engine, a_request("quick"))
     engine.cancel(ticket)  # the answer may be under way already
@@ -378,7 +383,7 @@ def test_a_handler_may_wait_for_another_answer(engine, wait, answers) -> None:
     assert other.results[0].segment == "second"
 
 
-def test_a_handler_that_fails_is_reported_and_harms_nobody(engine, wait, caplog) -> None:
+def test_a_handler_that_fails_is_reported_and_harms_nobody(engine, caplog) -> None:
     caplog.set_level(logging.ERROR)
     engine.segment(a_request("quick"), json.loads, print)  # a result is no text
 
