@@ -47,7 +47,7 @@ def network_input(levels: UInt8, spec: InputSpec) -> Float32:
 
 
 def resize_bilinear(levels: UInt8, shape: Shape) -> UInt8:
-    """Return a picture (rows, columns, channels) at another (rows, columns), as Pillow would, bit for bit.
+    """Return a picture (rows, columns, channels) scaled by one factor, as Pillow would, bit for bit.
 
     Networks trained on pictures that Pillow resized see the same levels here: a triangle filter that widens
     when shrinking, in fixed point, rounded to whole levels after the columns and again after the rows.
