@@ -102,18 +102,13 @@ def test_more_prompts_give_the_packages_single_mask(both):
     clicks = clicks_in(image, (0.3, 0.3), (0.7, 0.8))
     rows, columns = image.pixels.shape
     box = np.array([0.2 * columns, 0.1 * rows, 0.75 * columns, 0.9 * rows])
-    cases = {
-        "points": (
-            {"point_coords": np.array(clicks), "point_labels": np.array([1, 0])},
-            prompts(clicks, [True, False]),
-        ),
-        "box": ({"box": box}, prompts(box_xyxy=box)),
-        "both": (
-            {**points, "box": box},
-            prompts(clicks, [True, False], box_xyxy=box),
-        ),
-    }
-    for arguments, asked in cases.values():
+    points = {"point_coords": np.array(clicks), "point_labels": np.array([1, 0])}
+    cases = [
+        (points, prompts(clicks, [True, False])),
+        ({"box": box}, prompts(box_xyxy=box)),
+        ({**points, "box": box}, prompts(clicks, [True, False], box_xyxy=box)),
+    ]
+    for arguments, asked in cases:
         logits, _, _ = predictor.predict(**arguments, multimask_output=False, return_logits=True)
         answer = segmenter.segment_slice(image, asked, Run())
         assert_same(answer.probability, logits[0], logits[0] > 0)
