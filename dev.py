@@ -26,9 +26,11 @@ STATE = ENVIRONMENT / "medsegai-state"
 INSTALLING = "installing"
 OLDEST_PYTHON, NEWEST_PYTHON = (3, 10), (3, 13)
 
-RENDERING_LIBRARIES = ("libEGL.so.1", "libGL.so.1", "libxkbcommon.so.0", "libdbus-1.so.3", "libfontconfig.so.1")
+RENDERING_LIBRARIES = (
+    "libEGL.so.1", "libGL.so.1", "libxkbcommon.so.0", "libdbus-1.so.3", "libfontconfig.so.1", "libglib-2.0.so.0",
+)  # fmt: skip
 RENDERING_DRIVERS = ("*/dri/*.so", "dri/*.so", "*/libgallium*.so", "*/libEGL_nvidia.so*")
-RENDERING_PACKAGES = "libegl1 libgl1 libgl1-mesa-dri libxkbcommon0 libdbus-1-3 libfontconfig1"
+RENDERING_PACKAGES = "libegl1 libgl1 libgl1-mesa-dri libxkbcommon0 libdbus-1-3 libfontconfig1 libglib2.0-0"
 
 
 def check_python() -> None:
@@ -126,7 +128,7 @@ def can_render() -> bool:
         subprocess.run(command.split())
     missing = missing_for_rendering()
     if missing:
-        print(f"This computer lacks {', '.join(missing)}: tests that draw are left out.")
+        print(f"This computer lacks {', '.join(missing)}: tests that need Qt or draw are left out.")
         print(f"On Debian or Ubuntu this adds them: sudo {command}", flush=True)
     return not missing
 

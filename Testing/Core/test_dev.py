@@ -102,7 +102,7 @@ def test_missing_rendering_libraries_leave_out_tests_aloud(
     monkeypatch.setattr(shutil, "which", lambda _program: None)
     assert not can_render()
     output = capsys.readouterr().out
-    assert "lacks libNowhere.so.1: tests that draw are left out" in output
+    assert "lacks libNowhere.so.1: tests that need Qt or draw are left out" in output
     assert "sudo apt-get install" in output
 
 

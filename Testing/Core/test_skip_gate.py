@@ -79,14 +79,14 @@ def test_a_skipped_file_is_seen(tmp_path: Path) -> None:
     assert "SKIP NOT ALLOWED test_sample.py | whole file" in output
 
 
-def test_rendering_tests_are_left_out_aloud_when_asked(tmp_path: Path) -> None:
-    tests = "import pytest\n\n@pytest.mark.rendering\ndef test_draws():\n    assert False\n"
-    status, _ = run_gated(tmp_path, "", tests)
-    assert status == 1
-    tests = "import os\nos.environ['MEDSEGAI_WITHOUT_RENDERING'] = '1'\n" + tests
-    status, output = run_gated(tmp_path, "", tests)
-    assert status == 1
-    assert "SKIP NOT ALLOWED test_sample.py::test_draws | the system's rendering libraries are missing" in output
+def test_what_needs_rendering_is_left_out_aloud_and_not_behind_the_gate(project: Path) -> None:
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "--allowed-skips", "Testing/allowed_skips.txt"]
+    environment = os.environ | {"MEDSEGAI_WITHOUT_RENDERING": "1"}
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, env=environment, timeout=120)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "LEFT OUT Testing/Host | the system's rendering libraries are missing" in done.stdout
+    assert "\nTesting/Host/" not in done.stdout
+    assert "\nTesting/Mrml/" in done.stdout
 
 
 def test_a_line_without_a_reason_is_refused(tmp_path: Path) -> None:
