@@ -64,12 +64,17 @@ def write_labels(path: Path | str, mask: VolumePatch, label_value: int = 1) -> N
     InvalidRequest
         The label value does not fit a label map, or the file cannot be written.
     """
-    if not 1 <= label_value <= LARGEST_LABEL:
-        message = f"The label value is {label_value}."
-        raise InvalidRequest(message, f"Choose a label value from 1 to {LARGEST_LABEL}.")
+    check_label_value(label_value)
     labels = np.zeros(mask.geometry.shape, np.uint8 if label_value < 256 else np.uint16)
     labels[mask.bounds][mask.array.astype(bool)] = label_value
     write_image(path, image_from_array(labels, mask.geometry))
+
+
+def check_label_value(label_value: int) -> None:
+    """Raise `InvalidRequest` unless a label map can hold the value."""
+    if not 1 <= label_value <= LARGEST_LABEL:
+        message = f"The label value is {label_value}."
+        raise InvalidRequest(message, f"Choose a label value from 1 to {LARGEST_LABEL}.")
 
 
 def write_image(path: Path | str, image: sitk.Image) -> None:

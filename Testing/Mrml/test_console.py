@@ -1,0 +1,166 @@
+"""Segmenting volume nodes in a few lines."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import slicer
+import vtk
+from Host.nodes import (
+    SMALL_GRID,
+    add_bending_transform,
+    add_linear_transform,
+    add_points,
+    add_volume,
+    put_under,
+    segment_array,
+    world_voxels,
+)
+from MedSegAICore.errors import Cancelled, InvalidImage, NonLinearTransform, NoPositivePrompt, PromptOutsideImage
+from MedSegAICore.prompts import BoxPrompt
+from MedSegAICore.recipe import Recipe
+from MedSegAICore.request import CleanUp, VolumeScope
+from MedSegAICore.segmentation_file import RECIPE_TAG
+from MedSegAILib.mrml.console import addSegmentation, segment
+from MedSegAILib.mrml.editor import LogicEditor
+from MedSegAILib.mrml.prompts import setPositive
+
+CENTER_KJI = (6, 20, 22)
+
+
+@pytest.fixture
+def organ():
+    """A ball of 7 mm radius (k, j, i) on the small grid."""
+    indices = np.indices((12, 40, 44)).reshape(3, -1).T - CENTER_KJI
+    distance = np.linalg.norm(indices * (3.1, 0.9, 0.7), axis=1)
+    return distance.reshape(12, 40, 44) <= 7
+
+
+@pytest.fixture
+def ct(scene, organ):
+    noise = np.random.default_rng(0).normal(0, 10, organ.shape)
+    return add_volume((100 * organ + noise).astype(np.int16))
+
+
+@pytest.fixture
+def click(ct):
+    """A point in the middle of the organ."""
+    return add_points([(SMALL_GRID @ (*CENTER_KJI[::-1], 1))[:3]])
+
+
+def dice(first, second):
+    return 2 * (first & second).sum() / (first.sum() + second.sum())
+
+
+def state(scene):
+    """Everything in the scene that a run could have changed."""
+    segmentations = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+    segments = [list(node.GetSegmentation().GetSegmentIDs()) for node in segmentations]
+    return [scene.GetNthNode(n).GetID() for n in range(scene.GetNumberOfNodes())], segments
+
+
+def test_a_click_makes_a_segment_of_the_organ(scene, ct, click, organ):
+    segmentation = addSegmentation(ct)
+    segmentId, result = segment(ct, [click], segmentation, "Organ", clean_up=CleanUp(largest_island=True))
+    assert segmentation.GetSegmentation().GetSegment(segmentId).GetName() == "Organ"
+    found = segment_array(segmentation, segmentId, ct)
+    np.testing.assert_array_equal(found, result.mask.full())
+    assert dice(found, organ) > 0.8
+
+
+def test_nodes_and_prompts_can_be_mixed_and_a_segmentation_is_made(scene, ct, click, organ):
+    roi = scene.AddNewNodeByClass("vtkMRMLMarkupsROINode")
+    center = (SMALL_GRID @ (*CENTER_KJI[::-1], 1))[:3]
+    roi.SetCenter(*center)
+    roi.SetSize(16, 16, 16)
+    outside = add_points([center + np.array((12, 0, 0))], "outside")
+    setPositive(outside, False)
+    segmentId, _ = segment(ct, [click, roi, outside, BoxPrompt(center, (16, 16, 16))])
+    (segmentation,) = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+    assert segmentation.GetName() == "CT segmentation"
+    assert dice(segment_array(segmentation, segmentId, ct), organ) > 0.8
+
+
+def test_the_segment_lies_where_a_transformed_volume_shows_the_organ(scene, ct, click, organ):
+    move = np.array([[0, -1, 0, 50], [1, 0, 0, -60], [0, 0, 1, 7], [0, 0, 0, 1.0]])
+    transform = add_linear_transform(move)
+    put_under(ct, transform)
+    put_under(click, transform)
+    segmentId, result = segment(ct, [click])
+    assert result.warnings == ()
+    (segmentation,) = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+    shown = world_voxels(segmentation, segmentId).mean(axis=0)
+    np.testing.assert_allclose(shown, (move @ SMALL_GRID @ (*CENTER_KJI[::-1], 1))[:3], atol=1.0)
+
+
+def test_the_recipe_stays_with_the_segment_and_makes_the_same_request(scene, ct, click):
+    segmentation = addSegmentation(ct)
+    segmentId, result = segment(ct, [click], segmentation, threshold=0.6)
+    text = vtk.reference("")
+    assert segmentation.GetSegmentation().GetSegment(segmentId).GetTag(RECIPE_TAG, text)
+    recipe = Recipe.from_json(str(text))
+    assert json.loads(recipe.to_json()) == json.loads(Recipe.from_result(result).to_json())
+    assert recipe.task.threshold == 0.6
+    assert isinstance(recipe.task.scope, VolumeScope)
+
+
+def test_a_segment_of_the_same_name_is_replaced_in_one_step_of_undo(scene, ct, click):
+    segmentation = addSegmentation(ct)
+    editor = LogicEditor(segmentation, ct)
+    first, _ = segment(ct, [click], segmentation, "Organ", editor=editor)
+    before = segment_array(segmentation, first, ct)
+    second, _ = segment(ct, [click], segmentation, "Organ", editor=editor, threshold=0.9)
+    assert first == second
+    assert not np.array_equal(segment_array(segmentation, first, ct), before)
+    editor.undo()
+    np.testing.assert_array_equal(segment_array(segmentation, first, ct), before)
+    editor.undo()
+    assert segmentation.GetSegmentation().GetNumberOfSegments() == 0
+    assert not editor.canUndo
+
+
+def test_nothing_of_a_private_editor_stays_in_the_scene(scene, ct, click):
+    segmentation = addSegmentation(ct)
+    before = scene.GetNumberOfNodes()
+    segment(ct, [click], segmentation)
+    assert scene.GetNumberOfNodes() == before
+
+
+class FailingEngine:
+    """An engine that is stopped by the user."""
+
+    def segment(self, *_):
+        message = "The run was cancelled."
+        raise Cancelled(message)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ({"prompts": []}, NoPositivePrompt),
+        ({"prompts": "far"}, PromptOutsideImage),
+        ({"volumeNode": None}, InvalidImage),
+        ({"engine": FailingEngine()}, Cancelled),
+    ],
+    ids=["no prompt", "outside", "no volume", "cancelled"],
+)
+def test_a_run_that_fails_leaves_the_scene_as_it_was(scene, ct, click, arguments, error):
+    far = add_points([(999, 0, 0)], "far")
+    given = {"volumeNode": ct, "prompts": [click], **arguments}
+    if given["prompts"] == "far":
+        given["prompts"] = [far]
+    before = state(scene)
+    with pytest.raises(error):
+        segment(**given)
+    assert state(scene) == before
+
+
+def test_a_bent_segmentation_is_refused_after_the_run_and_the_scene_stays(scene, ct, click):
+    segmentation = addSegmentation(ct)
+    put_under(segmentation, add_bending_transform())
+    before = state(scene)
+    with pytest.raises(NonLinearTransform):
+        segment(ct, [click], segmentation)
+    assert state(scene) == before
