@@ -7,7 +7,9 @@ import time
 from pathlib import Path
 
 import pytest
+from fakes.requests import a_request
 from Host import qt_shim
+from Host.processes import pid_of
 
 sys.modules["qt"] = qt_shim  # before anything of MedSegAILib.gui is imported
 
@@ -85,3 +87,20 @@ def engine(start):
 def answers():
     """Make collectors of what becomes of tickets."""
     return Answers
+
+
+@pytest.fixture
+def start_job(wait, pause, answers):
+    """Ask and wait until the job is at work."""
+
+    def start_job(engine, model: str, **fields):
+        pid_of(engine, wait)
+        job = answers()
+        ticket = job.ask(engine, a_request(model, **fields))
+        if model == "obedient":
+            wait(lambda: job.progress)
+        else:
+            pause(0.3)
+        return job, ticket
+
+    return start_job

@@ -14,7 +14,7 @@ from MedSegAICore.engine.provenance import provenance_of
 from MedSegAICore.engine.run import Run
 from MedSegAICore.errors import OutOfDeviceMemory
 from MedSegAICore.models.catalogue import ModelSpec
-from MedSegAICore.prompt.segmenter import PROMPT_KINDS, Capabilities
+from MedSegAICore.prompt.segmenter import PROMPT_KINDS, Capabilities, SliceAnswer, SliceImage, SlicePrompts
 from MedSegAICore.recipe import task_to_dict
 from MedSegAICore.request import IntensityWindow, SegmentationRequest
 from MedSegAICore.result import SegmentationResult
@@ -22,6 +22,7 @@ from MedSegAICore.volume import VolumePatch
 
 STEP_SECONDS = 0.02
 BUSY_SECONDS = 1.5
+EVERYTHING_ON_SLICES = Capabilities(PROMPT_KINDS, frozenset({2}))
 
 
 def quick(model: FakeModel, run: Run) -> None:
@@ -91,6 +92,27 @@ class FakeModel:
     device: str = "cpu"
 
 
+@dataclass
+class BrightModel:
+    """A promptable model for the real paradigm: what is brighter than 50 is inside."""
+
+    name: str = "bright"
+    weights_hash: str = ""
+    device: str = "cpu"
+    capabilities: Capabilities = EVERYTHING_ON_SLICES
+
+    def segment_slice(self, image: SliceImage, prompts: SlicePrompts, run: Run) -> SliceAnswer:
+        run.check()
+        return SliceAnswer(
+            np.where(image.pixels > 50, 0.9, 0.1).astype(np.float32), 0.8 if len(prompts.points_xy) else 0.6
+        )
+
+
+def build_bright(spec, weights, plan, cache) -> BrightModel:
+    """Build the model for the real paradigm."""
+    return BrightModel()
+
+
 def build(spec, weights, plan, cache) -> FakeModel:
     """Build the fake that `spec` names; its device is the planned one."""
     return FakeModel(spec.name, device=plan.device)
@@ -146,4 +168,7 @@ def fake_spec(name: str, **changes) -> ModelSpec:
 def fake_engine(device: str = "auto", weights=None) -> Engine:
     """Return an engine that knows the fake models only."""
     engine.PARADIGMS["fake"] = "fakes.models:segment"
-    return Engine(device, weights, catalogue={name: fake_spec(name) for name in BEHAVIOURS})
+    bright = fake_spec(
+        "bright", paradigm="prompt", entry="fakes.models:build_bright", capabilities=EVERYTHING_ON_SLICES
+    )
+    return Engine(device, weights, catalogue={"bright": bright} | {name: fake_spec(name) for name in BEHAVIOURS})
