@@ -67,7 +67,7 @@ def test_a_run_loads_the_label_map_and_reports(logic, node, labels, scan):
     assert int(node.GetParameterAsString("voxels")) == np.count_nonzero(found)
 
 
-def test_a_roi_with_negative_coordinates_and_a_recipe_file_work(host, logic, node, labels, scan):
+def test_a_roi_with_negative_coordinates_and_a_recipe_file_work(host, logic, node, volume, labels, scan):
     roi = host.scene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "R")
     roi.SetCenter(*CENTER)
     roi.SetSize(20, 20, 20)
@@ -78,12 +78,23 @@ def test_a_roi_with_negative_coordinates_and_a_recipe_file_work(host, logic, nod
     assert node.GetStatusString() == "Completed", node.GetErrorText()
     first = slicer.util.arrayFromVolume(labels).copy()
     again = logic.CreateNodeInScene()
-    again.SetParameterAsNode("image", node.GetParameterAsNode("image"))
+    again.SetParameterAsNode("image", volume)
     again.SetParameterAsNode("labels", labels)
     again.SetParameterAsString("recipe", str(scan.folder / "recipe.json"))
     logic.ApplyAndWait(again, False)
     assert again.GetStatusString() == "Completed", again.GetErrorText()
     np.testing.assert_array_equal(slicer.util.arrayFromVolume(labels), first)
+
+
+def test_a_curve_is_a_scribble(host, logic, node, labels, scan):
+    curve = host.scene.AddNewNodeByClass("vtkMRMLMarkupsCurveNode", "C")
+    for shift in (-4, 0, 4):
+        curve.AddControlPoint(*(CENTER + np.array((shift, 0, 0))))
+    node.SetParameterAsNode("positive", curve)
+    logic.ApplyAndWait(node, False)
+    assert node.GetStatusString() == "Completed", node.GetErrorText()
+    found = slicer.util.arrayFromVolume(labels) > 0
+    assert 2 * (found & scan.organ).sum() / (found.sum() + scan.organ.sum()) > 0.8
 
 
 def test_progress_arrives_while_it_runs(host, logic, node):

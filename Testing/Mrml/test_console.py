@@ -21,11 +21,11 @@ from Host.nodes import (
 from MedSegAICore.errors import Cancelled, InvalidImage, NonLinearTransform, NoPositivePrompt, PromptOutsideImage
 from MedSegAICore.prompts import BoxPrompt
 from MedSegAICore.recipe import Recipe
-from MedSegAICore.request import CleanUp, VolumeScope
+from MedSegAICore.request import CleanUp, SliceScope, VolumeScope
 from MedSegAICore.segmentation_file import RECIPE_TAG
 from MedSegAILib.mrml.console import addSegmentation, segment
 from MedSegAILib.mrml.editor import LogicEditor
-from MedSegAILib.mrml.prompts import setPositive
+from MedSegAILib.mrml.prompts import setPositive, slicePlane
 
 CENTER_KJI = (6, 20, 22)
 
@@ -93,6 +93,23 @@ def test_the_segment_lies_where_a_transformed_volume_shows_the_organ(scene, ct, 
     (segmentation,) = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
     shown = world_voxels(segmentation, segmentId).mean(axis=0)
     np.testing.assert_allclose(shown, (move @ SMALL_GRID @ (*CENTER_KJI[::-1], 1))[:3], atol=1.0)
+
+
+@pytest.mark.parametrize("normal", [(0, 0, 1), (1, 0, 0), (0.6, 0, 0.8)], ids=["axial", "sagittal", "oblique"])
+def test_a_slice_view_at_any_angle_gets_its_slice(scene, ct, click, organ, normal):
+    center = (SMALL_GRID @ (*CENTER_KJI[::-1], 1))[:3]
+    view = scene.AddNewNodeByClass("vtkMRMLSliceNode", "Red")
+    view.SetSliceToRASByNTP(*normal, 0, 1, 0, *center, 0)
+    plane = slicePlane(view)
+    _, result = segment(ct, [click], scope=SliceScope(plane), clean_up=CleanUp(largest_island=True))
+    found = result.mask.full()
+    inside = np.argwhere(found)[:, ::-1]
+    thickness = np.abs(SMALL_GRID[:3, :3].T @ plane.normal_ras).sum() / 2
+    assert np.abs(plane.distance_mm(result.mask.geometry.to_ras(inside))).max() <= thickness + 1e-6
+    positions = result.mask.geometry.to_ras(np.argwhere(organ)[:, ::-1])
+    on_slice = np.abs(plane.distance_mm(positions)) <= thickness / 2
+    assert 0.6 < (found & organ).sum() / np.count_nonzero(on_slice) < 1.7
+    assert (found & organ).sum() > 0.8 * found.sum()
 
 
 def test_the_recipe_stays_with_the_segment_and_makes_the_same_request(scene, ct, click):

@@ -166,6 +166,23 @@ def test_a_mask_on_another_grid_covers_the_same_part_of_the_world(scene, turn, s
     remove_all_nodes(scene, before)
 
 
+@pytest.mark.parametrize("degrees", [0, 30, 90])
+def test_a_segmentation_made_by_hand_gets_its_grid_from_a_turned_volume(scene, degrees):
+    volume = add_volume(np.zeros((25, 25, 25), np.int16), np.diag([2.0, 2.0, 2.0, 1.0]))
+    turn = np.eye(4)
+    turn[:3, :3] = Rotation.from_euler("z", degrees, degrees=True).as_matrix()
+    turn[:3, 3] = (30, -20, 10)
+    put_under(volume, add_linear_transform(turn))
+    segmentation = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "By hand")
+    geometry = imageVolume(volume).geometry
+    mask = np.zeros((25, 25, 25), bool)
+    mask[5:20, 5:20, 5:20] = True
+    writer = SegmentWriter(LogicEditor(segmentation, volume))
+    written = writer.write(segmentation, VolumePatch.whole(mask, geometry))
+    back = segmentPatch(segmentation, written.segmentId, geometry).full()
+    assert 2 * (back & mask).sum() / (back.sum() + mask.sum()) > 0.97
+
+
 def test_a_result_beyond_the_grid_of_the_segmentation_is_clipped_and_said(scene):
     small = add_volume(np.zeros((4, 9, 7), np.int16), np.eye(4), "small")
     large = add_volume(np.zeros((8, 9, 7), np.int16), np.eye(4), "large")

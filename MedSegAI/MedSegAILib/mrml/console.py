@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import slicer
 from MedSegAICore.recipe import Recipe
 from MedSegAICore.request import PromptTask, SegmentationRequest
@@ -60,7 +62,7 @@ def segment(volumeNode, prompts, segmentationNode=None, segmentName="Segment", e
         if ownNode is not None:
             ownNode.GetScene().RemoveNode(ownNode)
         raise
-    return written.segmentId, result
+    return written.segmentId, replace(result, warnings=(*result.warnings, *written.warnings))
 
 
 def addSegmentation(volumeNode):
@@ -68,8 +70,8 @@ def addSegmentation(volumeNode):
     name = f"{volumeNode.GetName()} segmentation"
     node = volumeNode.GetScene().AddNewNodeByClass("vtkMRMLSegmentationNode", name)
     node.CreateDefaultDisplayNodes()
-    node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
     node.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
+    node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)  # after the transform: it looks at both
     return node
 
 
