@@ -66,6 +66,7 @@ def install() -> None:
     STATE.write_text(INSTALLING, encoding="utf-8")
     choose_torch(gpu)
     if not pip("install", "-r", str(PINS)):
+        STATE.unlink()  # pip ended by itself: what it had installed is whole, and the next run goes on from there
         sys.exit("pip could not install the packages: its message is above. Check the network, then run this again.")
     STATE.write_text(wanted, encoding="utf-8")  # last: an interrupted installation is never taken for a whole one
 

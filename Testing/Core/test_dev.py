@@ -14,17 +14,29 @@ import pytest
 SAYS_HELLO = "import sys\nprint('hello', *sys.argv[1:])\n"
 
 
-@pytest.fixture
-def tiny_project(tmp_path: Path, project: Path) -> Path:
-    """A project whose environment needs no package, so that setting it up takes seconds."""
-    shutil.copy(project / "dev.py", tmp_path)
-    (tmp_path / "Testing").mkdir()
-    (tmp_path / "Testing" / "constraints.txt").write_text("# nothing\n", encoding="utf-8")
-    core = tmp_path / "MedSegAI" / "MedSegAICore"
+def make_project(folder: Path) -> Path:
+    """Return a project whose environment needs no package, so that setting it up takes seconds."""
+    shutil.copy(Path(__file__).resolve().parents[2] / "dev.py", folder)
+    (folder / "Testing").mkdir()
+    (folder / "Testing" / "constraints.txt").write_text("# nothing\n", encoding="utf-8")
+    core = folder / "MedSegAI" / "MedSegAICore"
     core.mkdir(parents=True)
     (core / "__init__.py").touch()
     (core / "demo.py").write_text(SAYS_HELLO, encoding="utf-8")
-    return tmp_path
+    return folder
+
+
+@pytest.fixture(scope="module")
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, str]:
+    """A project after its first demo, with the exit status and what was printed."""
+    project = make_project(tmp_path_factory.mktemp("project"))
+    return project, *run_dev(project, "demo", "--output", "there")
+
+
+@pytest.fixture
+def set_up_project(tmp_path: Path, first_run: tuple[Path, int, str]) -> Path:
+    """A copy of the project with its environment."""
+    return Path(shutil.copytree(first_run[0], tmp_path / "project", symlinks=True))
 
 
 def run_dev(project: Path, *arguments: str) -> tuple[int, str]:
@@ -35,52 +47,53 @@ def run_dev(project: Path, *arguments: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def test_the_demo_runs_in_an_environment_that_is_made_once(tiny_project: Path) -> None:
-    status, output = run_dev(tiny_project, "demo", "--output", "there")
+def test_the_demo_runs_in_an_environment_that_is_made_once(first_run: tuple[Path, int, str]) -> None:
+    project, status, output = first_run
     assert status == 0, output
     assert "Installing packages" in output
     assert "hello --output there" in output
-    status, output = run_dev(tiny_project, "demo")
+    status, output = run_dev(project, "demo")
     assert status == 0
     assert output.strip() == "hello"
 
 
-def test_an_installation_that_did_not_finish_is_done_again(tiny_project: Path) -> None:
-    run_dev(tiny_project, "demo")
-    (tiny_project / ".venv" / "medsegai-state").write_text("installing", encoding="utf-8")
-    left_over = tiny_project / ".venv" / "half-written"
+def test_an_installation_that_did_not_finish_is_done_again(set_up_project: Path) -> None:
+    (set_up_project / ".venv" / "medsegai-state").write_text("installing", encoding="utf-8")
+    left_over = set_up_project / ".venv" / "half-written"
     left_over.touch()
-    status, output = run_dev(tiny_project, "demo")
+    status, output = run_dev(set_up_project, "demo")
     assert status == 0
     assert "did not finish" in output
     assert not left_over.exists()
 
 
-def test_a_package_that_cannot_be_had_stops_with_advice_and_a_later_run_recovers(tiny_project: Path) -> None:
-    pins = tiny_project / "Testing" / "constraints.txt"
+def test_a_package_that_cannot_be_had_stops_with_advice_and_a_later_run_recovers(set_up_project: Path) -> None:
+    pins = set_up_project / "Testing" / "constraints.txt"
     pins.write_text("a-package-that-is-nowhere==1.0\n", encoding="utf-8")
-    status, output = run_dev(tiny_project, "demo")
+    status, output = run_dev(set_up_project, "demo")
     assert status != 0
     assert "Check the network, then run this again." in output
     assert "Traceback" not in output
     assert "hello" not in output
     pins.write_text("", encoding="utf-8")
-    status, output = run_dev(tiny_project, "demo")
+    status, output = run_dev(set_up_project, "demo")
     assert status == 0
     assert "hello" in output
 
 
-def test_the_exit_status_of_the_command_is_passed_on(tiny_project: Path) -> None:
-    (tiny_project / "MedSegAI" / "MedSegAICore" / "demo.py").write_text("raise SystemExit(7)\n", encoding="utf-8")
-    assert run_dev(tiny_project, "demo")[0] == 7
+def test_the_exit_status_of_the_command_is_passed_on(set_up_project: Path) -> None:
+    demo = set_up_project / "MedSegAI" / "MedSegAICore" / "demo.py"
+    demo.write_text("raise SystemExit(7)\n", encoding="utf-8")
+    assert run_dev(set_up_project, "demo")[0] == 7
 
 
 @pytest.mark.parametrize("arguments", [(), ("dance",)])
-def test_an_unknown_command_prints_the_help(tiny_project: Path, arguments: tuple[str, ...]) -> None:
-    status, output = run_dev(tiny_project, *arguments)
+def test_an_unknown_command_prints_the_help(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    project = make_project(tmp_path)
+    status, output = run_dev(project, *arguments)
     assert status == 2
     assert "dev.py demo" in output
-    assert not (tiny_project / ".venv").exists()
+    assert not (project / ".venv").exists()
 
 
 @pytest.mark.parametrize(("version", "problem"), [((3, 9), "3.9 is too old"), ((3, 99), "3.99 is too new")])
