@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -146,6 +147,21 @@ class VolumePatch:
         k, j, i = self.array.shape
         return self.geometry.crop(self.offset, (k, j, i))
 
+    def within(self, bounds: Bounds) -> NDArray[Any]:
+        """Return an array of the box `bounds` of the volume with the patch in place, 0 elsewhere."""
+        box = np.zeros(tuple(cut.stop - cut.start for cut in bounds), dtype=self.array.dtype)
+        overlap = [
+            (max(ours.start, theirs.start), min(ours.stop, theirs.stop))
+            for ours, theirs in zip(self.bounds, bounds, strict=True)
+        ]
+        if all(start < stop for start, stop in overlap):
+            into = tuple(slice(a - cut.start, b - cut.start) for (a, b), cut in zip(overlap, bounds, strict=True))
+            out_of = tuple(
+                slice(a - cut.start, b - cut.start) for (a, b), cut in zip(overlap, self.bounds, strict=True)
+            )
+            box[into] = self.array[out_of]
+        return box
+
     def full(self, fill: float = 0) -> NDArray[Any]:
         """Return an array of the whole volume (k, j, i) with the patch in place."""
         whole = np.full(self.geometry.shape, fill, dtype=self.array.dtype)
@@ -192,3 +208,23 @@ def nonzero_bounds(array: NDArray[Any]) -> Bounds | None:
             return None
         ranges.append(slice(int(used[0]), int(used[-1]) + 1))
     return ranges[0], ranges[1], ranges[2]
+
+
+def combined(patches: Sequence[VolumePatch], operation: np.ufunc) -> VolumePatch:
+    """Return one patch around all `patches` of a volume, their float32 values joined by `operation`.
+
+    Parameters
+    ----------
+    patches
+        At least one patch, all of the same volume.
+    operation
+        `np.maximum` or `np.add`; what no patch covers is 0.
+    """
+    low = np.min([patch.offset for patch in patches], axis=0)
+    high = np.max([np.add(patch.offset, patch.array.shape) for patch in patches], axis=0)
+    array = np.zeros(tuple(high - low), dtype=np.float32)
+    for patch in patches:
+        start = np.array(patch.offset) - low
+        part = array[tuple(slice(a, a + n) for a, n in zip(start, patch.array.shape, strict=True))]
+        operation(part, patch.array, out=part)
+    return VolumePatch(array, (int(low[0]), int(low[1]), int(low[2])), patches[0].geometry)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..engine.run import Run
 from ..prompts import BoxPrompt, PointPrompt, Prompt
-from ..volume import VolumePatch, nonzero_bounds
+from ..volume import VolumePatch, combined, nonzero_bounds
 from .propagation import Walk, propagate
 
 
@@ -49,16 +49,10 @@ def _middle_box(inside: VolumePatch, axis: int) -> BoxPrompt:
 
 
 def _mean(patches: list[VolumePatch], walk: Walk) -> VolumePatch:
-    filled = [patch for patch in patches if patch.array.size]
-    low = np.min([patch.offset for patch in filled], axis=0)
-    high = np.max([np.add(patch.offset, patch.array.shape) for patch in filled], axis=0)
-    total = np.zeros(tuple(high - low), dtype=np.float32)
-    for patch in filled:
-        start = np.array(patch.offset) - low
-        cut = tuple(slice(a, a + n) for a, n in zip(start, patch.array.shape, strict=True))
-        total[cut] += patch.array / len(patches)
+    total = combined([patch for patch in patches if patch.array.size], np.add)
+    array = total.array / np.float32(len(patches))
     if walk.limits is not None:
-        index = np.arange(total.shape[walk.axis]) + low[walk.axis]
+        index = np.arange(array.shape[walk.axis]) + total.offset[walk.axis]
         beyond = (index < walk.limits[0]) | (index > walk.limits[1])
-        np.moveaxis(total, walk.axis, 0)[beyond] = 0
-    return VolumePatch(total, (int(low[0]), int(low[1]), int(low[2])), walk.image.geometry)
+        np.moveaxis(array, walk.axis, 0)[beyond] = 0
+    return VolumePatch(array, total.offset, total.geometry)

@@ -47,7 +47,7 @@ def lies_on(prompt: Prompt, grid: SliceGrid) -> bool:
     if isinstance(prompt, PointPrompt):
         return bool(grid.on_slice(prompt.position_ras)[0])
     if isinstance(prompt, ScribblePrompt):
-        return bool(grid.on_slice(_dense(prompt.points_ras, min(grid.spacing_mm) / 2)).any())
+        return bool(grid.on_slice(dense_path(prompt.points_ras, min(grid.spacing_mm) / 2)).any())
     if isinstance(prompt, BoxPrompt):
         if prompt.is_flat:
             parallel = abs(float(prompt.plane.normal_ras @ grid.plane.normal_ras)) > PARALLEL
@@ -87,7 +87,7 @@ def _drawn(prompts: list[Prompt], grid: SliceGrid, positive: bool) -> Mask | Non
 
 def _stroke(scribble: ScribblePrompt, grid: SliceGrid) -> Mask:
     """Return the pixels within the pen's radius of the part of a stroke that lies on the slice."""
-    path = _dense(scribble.points_ras, min(grid.spacing_mm) / 2)
+    path = dense_path(scribble.points_ras, min(grid.spacing_mm) / 2)
     pixels = grid.pixels_of(path[grid.on_slice(path)])
     picture = np.zeros(grid.shape, dtype=np.bool_)
     nearest = np.clip(np.round(pixels).astype(np.int64), 0, np.array(grid.shape[::-1]) - 1)
@@ -103,7 +103,7 @@ def _stroke(scribble: ScribblePrompt, grid: SliceGrid) -> Mask:
     return picture
 
 
-def _dense(points_ras: Float64, step_mm: float) -> Float64:
+def dense_path(points_ras: Float64, step_mm: float) -> Float64:
     """Return positions (n, 3) along a path, at most `step_mm` apart."""
     if len(points_ras) == 1:
         return points_ras

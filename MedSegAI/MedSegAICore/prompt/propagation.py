@@ -14,7 +14,7 @@ import numpy as np
 from ..engine.run import Run
 from ..prompts import Prompt
 from ..request import IntensityWindow
-from ..volume import ImageVolume, VolumePatch
+from ..volume import ImageVolume, VolumePatch, combined
 from .grid import SliceGrid, cut_image, grid_of_slice
 from .on_slice import has_positive, prompts_on_slice
 from .segmenter import Float32, PromptSegmenter, SliceAnswer, SliceImage, SlicePrompts
@@ -168,11 +168,4 @@ def _assemble(walk: Walk, answers: dict[int, VolumePatch]) -> VolumePatch:
     patches = [patch for patch in answers.values() if patch.array.size]
     if not patches:
         return VolumePatch(np.zeros((0, 0, 0), dtype=np.float32), (0, 0, 0), walk.image.geometry)
-    low = np.min([patch.offset for patch in patches], axis=0)
-    high = np.max([np.add(patch.offset, patch.array.shape) for patch in patches], axis=0)
-    array = np.zeros(tuple(high - low), dtype=np.float32)
-    for patch in patches:
-        start = np.array(patch.offset) - low
-        cut = tuple(slice(a, a + n) for a, n in zip(start, patch.array.shape, strict=True))
-        array[cut] = patch.array
-    return VolumePatch(array, (int(low[0]), int(low[1]), int(low[2])), walk.image.geometry)
+    return combined(patches, np.maximum)

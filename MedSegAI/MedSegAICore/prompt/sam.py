@@ -57,7 +57,7 @@ def build(spec: ModelSpec, weights: Path | None, plan: DevicePlan, cache: ByteBo
     try:
         fit_checkpoint(network, read_checkpoint(weights), spec.name)
         network.to(plan.device)
-        network.image_encoder.to(getattr(torch, plan.dtype))
+        network.compute_in(getattr(torch, plan.dtype))
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
@@ -74,7 +74,7 @@ class SamSegmenter:
     spec, input_spec
         The catalogue entry and its input.
     network
-        With weights, on the planned device, the image encoder in the planned type.
+        With weights, on the planned device and in the planned type.
     weights_hash
         sha256 of the checkpoint.
     plan
@@ -133,7 +133,7 @@ class SamSegmenter:
         embedding = self._embedding(image, run)
         run.check()
         low, quality = self._network.decode(
-            embedding.to(self._plan.device).float(),
+            embedding.to(self._plan.device),
             self._points(asked, (rows, columns), resized),
             self._box(asked, (rows, columns), resized),
             self._mask_logits(asked, resized),
@@ -162,7 +162,7 @@ class SamSegmenter:
         if embedding is None:
             levels = grey_levels(image.pixels, image.window)[:, :, None]
             picture = torch.from_numpy(network_input(levels, self._input_spec))[None]
-            picture = picture.to(self._plan.device, getattr(torch, self._plan.dtype))
+            picture = picture.to(self._plan.device)
             embedding = self._network.encode(picture, lambda done: run.step(done, "Looking at the slice")).cpu()
             self._cache.put(key, embedding, embedding.numel() * embedding.element_size())
         return embedding

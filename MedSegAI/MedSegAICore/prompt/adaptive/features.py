@@ -1,0 +1,142 @@
+"""What a voxel looks like: intensity and its neighbourhood at several scales."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ...engine.run import Run
+from .region import WorkRegion
+
+Float32 = NDArray[np.float32]
+
+KNOTS = 129
+"""Quantiles that describe the intensity scale."""
+
+SCALES = (1.0, 2.5)
+"""Standard deviations of the derivative features [blocks]."""
+
+CODE_SCALES = (0.8, 1.8)
+"""Standard deviations of the two intensities whose joint histogram is learned [blocks]."""
+
+EDGE_SCALE = 0.5
+"""Standard deviation of the intensities that edges are measured on [blocks]."""
+
+CONTEXT_SCALE = 4.0
+"""Standard deviation of the coarsest intensity feature [blocks]."""
+
+
+@dataclass(frozen=True, eq=False)
+class IntensityScale:
+    """A monotone map of intensities to about [0, 1], half by rank and half linear.
+
+    Ranks give each tissue of the neighbourhood its share of the range, whatever the modality; the linear half
+    keeps noise from being blown up where the histogram is thin.
+    """
+
+    knots: NDArray[np.float64]
+    values: NDArray[np.float64]
+
+    @classmethod
+    def of_sample(cls, sample: NDArray[np.float32]) -> IntensityScale:
+        """Return the scale of the intensities around the prompts."""
+        knots = np.quantile(sample.astype(np.float64), np.linspace(0, 1, KNOTS))
+        low, high = knots[3], knots[-4]
+        linear = np.clip((knots - low) / (high - low), 0, 1) if high > low else np.zeros(KNOTS)
+        strictly = knots + np.arange(KNOTS) * 1e-7 * (1 + np.abs(knots).max())
+        return cls(strictly, 0.5 * np.linspace(0, 1, KNOTS) + 0.5 * linear)
+
+    def apply(self, array: Float32) -> Float32:
+        """Return the scaled intensities."""
+        return np.interp(array, self.knots, self.values).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """Features of a region.
+
+    Parameters
+    ----------
+    edge_image
+        Hardly smoothed scaled intensities (k, j, i), for edges.
+    codes
+        Scaled intensities at two scales (2, n), for the joint histogram.
+    table
+        Standardised features (n, m): gradient, Laplacian, local deviation and the Hessian's eigenvalues at
+        each scale, and intensities.
+    path_cost
+        Price of a millimetre for geodesic distances (k, j, i), at least 1.
+    """
+
+    edge_image: Float32
+    codes: Float32
+    table: Float32
+    path_cost: Float32
+
+
+def compute_features(region: WorkRegion, scale: IntensityScale, edge_price: float, run: Run) -> Features:
+    """Return the features of a region.
+
+    Parameters
+    ----------
+    region
+        The region.
+    scale
+        Its intensity scale.
+    edge_price
+        Extra price of a path per median gradient.
+    run
+        Progress and cancel.
+    """
+    scaled = scale.apply(region.array)
+    step = region.block_mm / region.finest_mm  # sizes of the blocks in units of the finest side
+    codes = [_blurred(scaled, sigma, step) for sigma in CODE_SCALES]
+    columns = [*codes, _blurred(scaled, CONTEXT_SCALE, step)]
+    for sigma in SCALES:
+        run.check()
+        columns += _derivative_features(scaled, sigma, step)
+    gradient = np.sqrt(sum(part * part for part in _gradient(codes[0], step)))
+    return Features(
+        edge_image=_blurred(scaled, EDGE_SCALE, step),
+        codes=np.stack([code.ravel() for code in codes]),
+        table=np.stack([_standardised(column) for column in columns], axis=1),
+        path_cost=(1 + edge_price * gradient / (np.median(gradient) + 1e-3)).astype(np.float32),
+    )
+
+
+def _blurred(array: Float32, sigma: float, step: NDArray[np.float64]) -> Float32:
+    return np.asarray(ndimage.gaussian_filter(array, sigma / step))
+
+
+def _gradient(array: Float32, step: NDArray[np.float64]) -> list[Float32]:
+    """Return the derivatives along (k, j, i); zero along an axis of one block."""
+    return [
+        (np.gradient(array, axis=axis) / np.float32(step[axis])) if array.shape[axis] > 1 else np.zeros_like(array)
+        for axis in range(3)
+    ]
+
+
+def _derivative_features(scaled: Float32, sigma: float, step: NDArray[np.float64]) -> list[Float32]:
+    smooth = _blurred(scaled, sigma, step)
+    gradient = _gradient(smooth, step)
+    hessian = np.empty((*scaled.shape, 3, 3), dtype=np.float32)
+    for row in range(3):
+        second = _gradient(gradient[row], step)
+        for column in range(row, 3):
+            hessian[..., row, column] = hessian[..., column, row] = second[column]
+    eigenvalues = np.linalg.eigvalsh(hessian)
+    variance = _blurred(scaled * scaled, sigma, step) - smooth * smooth
+    return [
+        np.sqrt(sum(part * part for part in gradient)),
+        np.asarray(hessian[..., 0, 0] + hessian[..., 1, 1] + hessian[..., 2, 2]),
+        np.sqrt(np.maximum(variance, 0)),
+        *(eigenvalues[..., order] for order in range(3)),
+    ]
+
+
+def _standardised(column: Float32) -> Float32:
+    centred = (column.ravel() - np.median(column)) / (np.std(column) + 1e-6)
+    return np.clip(centred, -3, 3).astype(np.float32)

@@ -1,0 +1,286 @@
+"""What the prompts say about each voxel before anyone looks at the image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.spatial import cKDTree
+
+from ...engine.run import Run
+from .evidence import Enclosure, Evidence, Stroke
+from .features import Features
+from .geodesic import geodesic_distance
+from .random_walker import Seeds
+from .region import Cut, WorkRegion
+from .settings import AdaptiveSettings
+
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+FORBIDDEN_ODDS = -6.0
+"""Log odds of what a box or lasso shuts out on its slice."""
+
+EXAMPLE_BLOCKS = 1.5
+"""Standard deviation of a click's neighbourhood as example of a look [blocks]."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prior:
+    """Fields (k, j, i) of log odds and example weights.
+
+    Parameters
+    ----------
+    start
+        Log odds from which the first round starts.
+    lasting
+        Log odds that every round adds: reach, what is shut out, and the clicks.
+    inside_examples, outside_examples
+        Weights of the first examples of both looks, each with sum 1.
+    inside_clicks, outside_clicks
+        Weights of the clicks' neighbourhoods as examples.
+    nearness
+        Weight [0, 1] of a voxel as example of the outside.
+    seeds
+        Voxels whose answer is given.
+    """
+
+    start: Float32
+    lasting: Float32
+    inside_examples: Float32
+    outside_examples: Float32
+    inside_clicks: Float32
+    outside_clicks: Float32
+    nearness: Float32
+    seeds: Seeds
+
+
+@dataclass(frozen=True, eq=False)
+class _Enclosed:
+    """An enclosure on the blocks of a region."""
+
+    depth: Float32
+    """1 at the centre, 0 on the inscribed ellipse, negative beyond."""
+    fading: Float32
+    """Log odds (0 or less) that fall across the slices of a flat one."""
+    beyond_mm: Float32
+    """Distance from the enclosure within its plane [mm]."""
+    across_mm: Float32
+    """Distance from its plane, or from its depth [mm]."""
+    layer: Mask
+    """Blocks of its slice (of all slices that a deep one passes)."""
+    inside: Mask
+    """Blocks of its layer that it encloses."""
+
+
+def _enclosed(enclosure: Enclosure, region: WorkRegion, extent_mm: float) -> _Enclosed:
+    centres = region.centres_mm()
+    along = [
+        reduce(
+            np.add,
+            [
+                (centre - origin) * share
+                for centre, origin, share in zip(centres, enclosure.centre_mm, direction, strict=True)
+                if abs(share) > 1e-6  # keeps the arrays small where the box is parallel to the axes
+            ],
+        )
+        for direction in enclosure.axes.T
+    ]
+    half = np.maximum(enclosure.half_mm, 1e-6)
+    squared = (along[0] / half[0]) ** 2 + (along[1] / half[1]) ** 2
+    beyond = np.sqrt(sum(np.maximum(np.abs(along[axis]) - half[axis], 0) ** 2 for axis in (0, 1)))
+    within = (np.abs(along[0]) < half[0]) & (np.abs(along[1]) < half[1])
+    if enclosure.is_flat:
+        across = np.abs(along[2])
+        thickness = max(enclosure.half_thickness_mm, 0.5 * float(region.block_mm @ np.abs(enclosure.axes[:, 2])))
+        layer = across <= thickness + 1e-6
+        depth = 1 - squared
+        fading = -0.5 * (across / (0.15 * extent_mm + thickness)) ** 2
+    else:
+        across = np.maximum(np.abs(along[2]) - half[2], 0)
+        layer = np.ones(region.array.shape, dtype=np.bool_)
+        depth = 1 - squared - (along[2] / half[2]) ** 2
+        fading = np.zeros_like(across)
+        within = within & (across == 0)
+    shape = region.array.shape
+    layer, depth = np.broadcast_to(layer, shape), np.broadcast_to(depth, shape).astype(np.float32)
+    inside = np.broadcast_to(within, shape) & layer
+    if enclosure.drawn_mm is not None:
+        inside = np.zeros(shape, dtype=np.bool_)
+        inside[tuple(region.blocks_at(enclosure.drawn_mm).T)] = True
+        depth = np.where(layer, np.where(inside, np.float32(1), np.float32(-1)), depth)
+    if not inside.any():
+        inside[tuple(region.blocks_at(enclosure.centre_mm)[0])] = True
+    return _Enclosed(
+        depth,
+        np.broadcast_to(fading, shape).astype(np.float32),
+        np.broadcast_to(beyond, shape).astype(np.float32),
+        np.broadcast_to(across, shape).astype(np.float32),
+        layer,
+        inside,
+    )
+
+
+def build_prior(
+    evidence: Evidence, region: WorkRegion, features: Features, settings: AdaptiveSettings, run: Run
+) -> Prior:
+    """Return what the prompts say on the blocks of a region."""
+    extent = evidence.extent_mm(region.voxel_mm)
+    enclosed = [_enclosed(enclosure, region, extent) for enclosure in evidence.enclosures]
+    reach = _reach(evidence, enclosed, region, extent, settings)
+    influence = _influence(evidence, region, features, extent, settings, run)
+    shut_out = np.zeros(region.array.shape, dtype=np.float32)
+    for one in enclosed:
+        shut_out[one.layer & ~one.inside] = FORBIDDEN_ODDS
+    start = _start(evidence, enclosed, region, extent, settings)
+    inside, outside = _first_examples(evidence, enclosed, region, extent, start, reach)
+    return Prior(
+        start=start,
+        lasting=reach + shut_out + influence,
+        inside_examples=inside,
+        outside_examples=outside,
+        inside_clicks=_examples(evidence.positive_strokes(), region),
+        outside_clicks=_examples(evidence.negative_strokes(), region),
+        nearness=np.maximum(np.exp(reach), np.float32(0.02)),
+        seeds=_seeds(evidence, region),
+    )
+
+
+def _reach(
+    evidence: Evidence, enclosed: list[_Enclosed], region: WorkRegion, extent: float, settings: AdaptiveSettings
+) -> Float32:
+    """Return log odds that fall with the distance from the enclosures and the positive strokes."""
+    reach = np.full(region.array.shape, settings.lowest_reach_odds, dtype=np.float32)
+    in_plane = settings.reach_in_plane * extent + settings.reach_in_plane_mm
+    across = settings.reach_across * extent + settings.reach_across_mm
+    for one in enclosed:
+        np.maximum(reach, -0.5 * ((one.beyond_mm / in_plane) ** 2 + (one.across_mm / across) ** 2), out=reach)
+    around = settings.reach_click * extent + settings.reach_click_mm
+    for stroke in evidence.positive_strokes():
+        np.maximum(reach, -0.5 * (region.distance_mm(stroke.positions_mm) / around) ** 2, out=reach)
+    if evidence.guess is not None:
+        guessed = np.argwhere(_guess(evidence, region) >= 0.5) * region.block_mm
+        if len(guessed):
+            here = guessed + (np.array(region.offset) + (np.array(region.factor) - 1) / 2) * region.voxel_mm
+            np.maximum(reach, -0.5 * (region.distance_mm(here) / around) ** 2, out=reach)
+    return reach
+
+
+def _guess(evidence: Evidence, region: WorkRegion) -> Float32:
+    """Return the first guess on the blocks of a region."""
+    assert evidence.guess is not None  # noqa: S101  asked for only where there is one
+    return region.reduced(evidence.guess)
+
+
+def _start(
+    evidence: Evidence, enclosed: list[_Enclosed], region: WorkRegion, extent: float, settings: AdaptiveSettings
+) -> Float32:
+    limit = settings.largest_distance_odds
+    if evidence.guess is not None:
+        return (2 * _guess(evidence, region) - 1) * np.float32(limit)
+    if enclosed:
+        odds = [np.clip(settings.enclosure_odds * one.depth, -2.5, 2.5) + one.fading for one in enclosed]
+        return np.maximum(reduce(np.maximum, odds), np.float32(-1.5 * limit))
+    distance = reduce(np.minimum, [region.distance_mm(s.positions_mm) for s in evidence.positive_strokes()])
+    return np.asarray(np.clip(limit * (1 - 4 * distance / extent), -1.5 * limit, limit), dtype=np.float32)
+
+
+def _first_examples(
+    evidence: Evidence,
+    enclosed: list[_Enclosed],
+    region: WorkRegion,
+    extent: float,
+    start: Float32,
+    reach: Float32,
+) -> tuple[Float32, Float32]:
+    """Return weights of the first examples: within and around the enclosures' slices, or around the clicks."""
+    likely = 1 / (1 + np.exp(-start))
+    if not enclosed or evidence.guess is not None:
+        return _normal(np.where(start > 0, likely, 0)), _normal(np.where(start < 0, (1 - likely) * np.exp(reach), 0))
+    inside, outside = np.zeros_like(start), np.zeros_like(start)
+    for one in enclosed:
+        inside = np.maximum(inside, np.where(one.inside, likely, 0))
+        ring = np.exp(-one.beyond_mm / (0.35 * extent)) * (one.across_mm <= region.block_mm.max())
+        outside = np.maximum(outside, np.where(one.inside, 0.3 * (1 - likely), np.where(one.layer, ring, 0)))
+    return _normal(inside), _normal(outside)
+
+
+def _normal(weights: NDArray[np.floating]) -> Float32:
+    return np.asarray(weights / (weights.sum() + 1e-9), dtype=np.float32)
+
+
+def _seeds(evidence: Evidence, region: WorkRegion) -> Seeds:
+    fixed = np.zeros(region.array.shape, dtype=np.bool_)
+    inside = fixed.copy()
+    if evidence.forbidden is not None:
+        fixed |= region.reduced(evidence.forbidden) >= 0.5
+    for stroke in evidence.strokes:  # the newest stroke wins where two meet
+        blocks = tuple(region.blocks_at(stroke.positions_mm).T)
+        fixed[blocks], inside[blocks] = True, stroke.positive
+    return Seeds(fixed, inside)
+
+
+def _examples(strokes: tuple[Stroke, ...], region: WorkRegion) -> Float32:
+    """Return the summed neighbourhoods of strokes, each with weight 1."""
+    total = np.zeros(region.array.shape, dtype=np.float32)
+    width = EXAMPLE_BLOCKS * region.finest_mm
+    for stroke in strokes:
+        window = region.around(stroke.positions_mm, 4 * width)
+        distance = _distance_in(window, stroke, region)
+        near = np.exp(-0.5 * (distance / width) ** 2)
+        total[window] += (near / near.sum()).astype(np.float32)
+    return total
+
+
+def _distance_in(window: Cut, stroke: Stroke, region: WorkRegion) -> Float64:
+    """Return the distance [mm] of the blocks of a window from a stroke's blocks."""
+    blocks = np.unique(region.blocks_at(stroke.positions_mm), axis=0)
+    low = np.array([cut.start for cut in window])
+    here = np.zeros(region.array[window].shape, dtype=np.bool_)
+    here[tuple((blocks - low).T)] = True
+    return np.asarray(ndimage.distance_transform_edt(~here, sampling=region.block_mm))
+
+
+def _influence(
+    evidence: Evidence,
+    region: WorkRegion,
+    features: Features,
+    extent: float,
+    settings: AdaptiveSettings,
+    run: Run,
+) -> Float32:
+    """Return the log odds that strokes add around themselves, as far as no edge stands between."""
+    influence = np.zeros(region.array.shape, dtype=np.float32)
+    centres = np.array([enclosure.centre_mm for enclosure in evidence.enclosures]).reshape(-1, 3)
+    positive = [stroke.positions_mm for stroke in evidence.positive_strokes()]
+    negative = [stroke.positions_mm for stroke in evidence.negative_strokes()]
+    for stroke in evidence.strokes:
+        others = np.concatenate([np.zeros((0, 3)), *(negative if stroke.positive else [*positive, centres])])
+        reach = _influence_reach(stroke, others, region, extent, settings)
+        window = region.around(stroke.positions_mm, 3 * reach)
+        low = np.array([cut.start for cut in window])
+        blocks = tuple((np.unique(region.blocks_at(stroke.positions_mm), axis=0) - low).T)
+        source = np.zeros(influence[window].shape, dtype=np.bool_)
+        source[blocks] = True
+        cost = features.path_cost[window]
+        relative = np.maximum(cost / np.median(cost[blocks]), 1)
+        distance = geodesic_distance(source, relative, region.block_mm, 1, run)
+        sign = settings.click_odds if stroke.positive else -settings.click_odds
+        influence[window] += np.float32(sign) * np.exp(-((distance / reach) ** 2) / 2).astype(np.float32)
+    return influence
+
+
+def _influence_reach(
+    stroke: Stroke, others: Float64, region: WorkRegion, extent: float, settings: AdaptiveSettings
+) -> float:
+    """Return how far a stroke's word counts [mm]: half way to the nearest stroke of the other kind."""
+    shortest = 1.2 * region.finest_mm
+    longest = max(shortest, settings.largest_click_share * extent)
+    if len(others) == 0:
+        return longest
+    nearest = float(cKDTree(others).query(stroke.positions_mm)[0].min())
+    return float(np.clip(settings.click_share * nearest, shortest, longest))

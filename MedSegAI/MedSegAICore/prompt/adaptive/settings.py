@@ -1,0 +1,76 @@
+"""The numbers of the adaptive model, the same for every image and structure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .appearance import AppearanceSettings
+
+
+@dataclass(frozen=True)
+class AdaptiveSettings:
+    """How the model works; lengths are in mm, or in shares of the structure's extent, or in blocks.
+
+    Parameters
+    ----------
+    block_mm
+        Side of the blocks that a volume is worked on in [mm], if they are not finer for a small structure.
+    blocks_across_volume, blocks_across_slice
+        Blocks across a structure's extent that a volume and a slice are worked on at least with, where the
+        image has them.
+    rounds
+        Rounds of appearance, random walk and growth.
+    growth_blocks
+        Distance from the present border at which growth costs one unit of log odds [blocks].
+    largest_distance_odds
+        Limit of the log odds that distance from the present border gives.
+    enclosure_odds
+        Log odds at the centre of a box or lasso; 0 on the inscribed ellipse.
+    trust
+        Weight of a voxel's own probability against its neighbours in the random walk.
+    contrast, weakest_edge
+        See `EdgeWeights.of_image`.
+    edge_price
+        Extra price of a geodesic path per median gradient.
+    reach_across, reach_across_mm, reach_in_plane, reach_in_plane_mm, reach_click, reach_click_mm
+        Standard deviation of how far the structure is expected from its enclosure (across and within its
+        slices) and from a positive click: share of the extent, plus millimetres.
+    lowest_reach_odds
+        Log odds left far away.
+    click_odds, click_share, largest_click_share
+        A click's influence on log odds; its reach as share of the distance to the nearest click of the other
+        kind, and at most as share of the extent.
+    click_inside, click_outside
+        Weight of a click as an example of the inside's and the outside's look.
+    background_share
+        Distance over which the outside's examples lose weight, as share of the extent.
+    far_confidence
+        How sure a change that does not touch the newest click must be to be made [0, 0.5].
+    """
+
+    block_mm: float = 2.5
+    blocks_across_volume: float = 20.0
+    blocks_across_slice: float = 64.0
+    rounds: int = 10
+    growth_blocks: float = 1.5
+    largest_distance_odds: float = 3.0
+    enclosure_odds: float = 3.0
+    trust: float = 0.6
+    contrast: float = 1.5
+    weakest_edge: float = 0.01
+    edge_price: float = 2.0
+    reach_across: float = 0.9
+    reach_across_mm: float = 40.0
+    reach_in_plane: float = 0.5
+    reach_in_plane_mm: float = 5.0
+    reach_click: float = 0.45
+    reach_click_mm: float = 15.0
+    lowest_reach_odds: float = -3.0
+    click_odds: float = 4.0
+    click_share: float = 0.5
+    largest_click_share: float = 0.5
+    click_inside: float = 0.15
+    click_outside: float = 0.15
+    background_share: float = 0.35
+    far_confidence: float = 0.2
+    appearance: AppearanceSettings = field(default_factory=AppearanceSettings)
