@@ -65,6 +65,10 @@ class ImageVolume:
 
     def canonical(self) -> ImageVolume:
         """Return a view whose axes (k, j, i) run towards (superior, posterior, left)."""
+        return self._canonical
+
+    @cached_property
+    def _canonical(self) -> ImageVolume:  # kept, because its fingerprint takes time
         view = canonical_view(self.array, self.geometry)
         return ImageVolume(view, canonical_geometry(self.geometry), self.warnings)
 

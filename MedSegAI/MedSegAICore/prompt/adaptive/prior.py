@@ -184,7 +184,7 @@ def _start(
         return (2 * _guess(evidence, region) - 1) * np.float32(limit)
     if enclosed:
         odds = [np.clip(settings.enclosure_odds * one.depth, -2.5, 2.5) + one.fading for one in enclosed]
-        return np.maximum(reduce(np.maximum, odds), np.float32(-1.5 * limit))
+        return np.asarray(np.maximum(reduce(np.maximum, odds), -1.5 * limit), dtype=np.float32)
     distance = reduce(np.minimum, [region.distance_mm(s.positions_mm) for s in evidence.positive_strokes()])
     return np.asarray(np.clip(limit * (1 - 4 * distance / extent), -1.5 * limit, limit), dtype=np.float32)
 
