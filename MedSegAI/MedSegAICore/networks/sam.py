@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .fused_attention import FusedAttention
+from .encoder_block import EncoderBlock
 from .segment_anything_package import load_modeling
 
 
@@ -83,9 +83,14 @@ class Sam(nn.Module):
             self.mask_decoder = modeling.MaskDecoder(
                 transformer_dim=EMBEDDING_CHANNELS, transformer=transformer, num_multimask_outputs=3
             )
-        for block in self.image_encoder.blocks:
-            block.attn = FusedAttention(block.attn)
+        self.image_encoder.blocks = nn.ModuleList(EncoderBlock(block) for block in self.image_encoder.blocks)
         self.eval()
+
+    def compute_in(self, dtype: torch.dtype) -> None:
+        """Set the type of the large layers of the image encoder; everything else stays in float32."""
+        for block in self.image_encoder.blocks:
+            block.attn.to(dtype)
+            block.mlp.to(dtype)
 
     def limit_bias(self, bias_bytes: int) -> None:
         """Set the size of one chunk of the attention's bias [bytes]."""
@@ -98,7 +103,7 @@ class Sam(nn.Module):
         Parameters
         ----------
         image
-            (1, 3, size, size) normalised and padded, in the type of the image encoder.
+            (1, 3, size, size) float32, normalised and padded.
         before_block
             Called with the fraction done [0, 1] before each block; what it raises ends the encoding.
         """
@@ -123,7 +128,7 @@ class Sam(nn.Module):
         Parameters
         ----------
         embedding
-            From `encode`, as float32.
+            From `encode`.
         points
             Positions (1, n, 2) as (x, y) in pixels of the input, and labels (1, n): 1 inside, 0 outside.
         box

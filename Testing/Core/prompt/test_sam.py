@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from MedSegAICore.engine.cache import ByteBoundedCache
-from MedSegAICore.engine.device import DevicePlan
 from MedSegAICore.engine.run import CancelToken, Run
 from MedSegAICore.errors import (
     Cancelled,
@@ -60,7 +59,7 @@ def blocks_run():
     return watch
 
 
-@pytest.fixture(params=SEEDS_AND_SHAPES, ids=lambda case: f"seed{case[0]}")
+@pytest.fixture(scope="module", params=SEEDS_AND_SHAPES, ids=lambda case: f"seed{case[0]}")
 def both(request, package):
     """A slice, our segmenter for it, and the package's predictor on the same weights and slice."""
     seed, shape = request.param
@@ -260,8 +259,7 @@ def test_bfloat16_answers_as_float32_does():
     image = slice_of(1, (90, 130))
     exact = tiny_segmenter(1).segment_slice(image, CLICK, Run())
     segmenter = tiny_segmenter(1)
-    segmenter._network.image_encoder.to(torch.bfloat16)
-    segmenter._plan = DevicePlan("cpu", "bfloat16", "for tests")
+    segmenter._network.compute_in(torch.bfloat16)
     rough = segmenter.segment_slice(image, CLICK, Run())
     inside, found = exact.probability > 0.5, rough.probability > 0.5
     assert (inside & found).sum() / (inside | found).sum() > 0.95
