@@ -11,6 +11,10 @@ from CLI.conftest import CENTER
 from Host.cli_module import cli_logic
 from Host.nodes import add_points
 from Host.slicer_scene import boot
+from MedSegAICore.engine.engine import Engine
+from MedSegAICore.images import read_image
+from MedSegAICore.prompts import ScribblePrompt, SlicePlane
+from MedSegAICore.request import PromptTask, SegmentationRequest, SliceScope
 
 
 @pytest.fixture
@@ -87,14 +91,20 @@ def test_a_roi_with_negative_coordinates_and_a_recipe_file_work(host, logic, nod
 
 
 def test_a_curve_is_a_scribble(host, logic, node, labels, scan):
+    points = CENTER + np.array([(-4, 0, 0), (0, 0, 0), (4, 0, 0)])
     curve = host.scene.AddNewNodeByClass("vtkMRMLMarkupsCurveNode", "C")
-    for shift in (-4, 0, 4):
-        curve.AddControlPoint(*(CENTER + np.array((shift, 0, 0))))
+    for position in points:
+        curve.AddControlPoint(*position)
     node.SetParameterAsNode("positive", curve)
+    node.SetParameterAsString("scope", "axial")
     logic.ApplyAndWait(node, False)
     assert node.GetStatusString() == "Completed", node.GetErrorText()
     found = slicer.util.arrayFromVolume(labels) > 0
-    assert 2 * (found & scan.organ).sum() / (found.sum() + scan.organ.sum()) > 0.8
+    plane = SlicePlane.of_slice(scan.geometry, 0, scan.geometry.voxels_at(CENTER)[0][0])
+    task = PromptTask((ScribblePrompt(points),), scope=SliceScope(plane))
+    expected = Engine().segment(SegmentationRequest(read_image(scan.image), task)).mask.full()
+    assert expected.any()
+    assert (found & expected).sum() >= 0.999 * (found | expected).sum()
 
 
 def test_progress_arrives_while_it_runs(host, logic, node):

@@ -148,7 +148,8 @@ def segmentPatch(segmentationNode, segmentId, geometry):
         There is no such segment, or it cannot be shown as voxels.
     """
     image = slicer.vtkOrientedImageData()
-    if not segmentationNode.GetBinaryLabelmapRepresentation(segmentId, image):
+    known = segmentationNode.GetSegmentation().GetSegment(segmentId) is not None
+    if not known or not segmentationNode.GetBinaryLabelmapRepresentation(segmentId, image):
         message = f"'{segmentationNode.GetName()}' has no voxels for the segment '{segmentId}'."
         raise InvalidRequest(message, "Choose another segment.")
     if image.IsEmpty():
