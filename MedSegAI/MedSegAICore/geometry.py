@@ -22,6 +22,10 @@ SHEAR_TOLERANCE = 1e-3
 """Largest accepted cosine between two axes of a grid; NIfTI headers in float32 reach 1e-6."""
 
 
+FARTHEST_VOXEL = 2**62
+"""Positions beyond this voxel are taken to lie in it, because larger integers overflow."""
+
+
 def as_points(points: ArrayLike) -> Float64:
     """Return `points` as a float array of shape (n, 3)."""
     array = np.atleast_2d(np.asarray(points, dtype=np.float64))
@@ -127,7 +131,8 @@ class VolumeGeometry:
         may lie outside the volume: see `contains`.
         """
         # the small step keeps a face that rounding errors moved by 1e-12 with its own voxel
-        return np.floor(self.to_ijk(ras) + 0.5 + 1e-7).astype(np.int64)[:, ::-1]
+        voxels = np.floor(self.to_ijk(ras) + 0.5 + 1e-7)
+        return np.clip(voxels, -FARTHEST_VOXEL, FARTHEST_VOXEL).astype(np.int64)[:, ::-1]
 
     def contains(self, ras: ArrayLike) -> NDArray[np.bool_]:
         """Tell for each world position (n, 3) [mm] whether a voxel of the volume contains it."""

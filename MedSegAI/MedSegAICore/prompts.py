@@ -155,7 +155,7 @@ class ScribblePrompt:
 
 @dataclass(frozen=True, eq=False)
 class LassoPrompt:
-    """A closed outline `points_ras` (n, 3) [mm], n >= 3, drawn on one plane; what it encloses is meant."""
+    """A closed outline `points_ras` (n, 3) [mm], not all on one line, drawn on one plane; what it encloses is meant."""
 
     points_ras: Float64
     positive: bool = True
@@ -165,7 +165,11 @@ class LassoPrompt:
         if len(points) < 3:
             message = "A lasso needs at least three points."
             raise InvalidRequest(message, "Draw the lasso again.")
-        object.__setattr__(self, "points_ras", _finite(points, points.shape, "A lasso"))
+        points = _finite(points, points.shape, "A lasso")
+        if np.linalg.svd(points - points.mean(axis=0), compute_uv=False)[1] < 1e-6:
+            message = "A lasso whose points lie on one line encloses nothing."
+            raise InvalidRequest(message, "Draw the lasso again.")
+        object.__setattr__(self, "points_ras", points)
 
     @property
     def plane(self) -> SlicePlane:

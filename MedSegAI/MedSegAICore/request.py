@@ -66,8 +66,10 @@ class VolumeScope:
         if self.direction not in (None, "axial", "coronal", "sagittal"):
             message = f"There is no direction '{self.direction}'."
             raise InvalidRequest(message, "Choose 'axial', 'coronal' or 'sagittal'.")
-        if self.range_ras is not None and np.shape(self.range_ras) != (2, 3):
-            message = "A range needs two positions."
+        if self.range_ras is not None and not (
+            np.shape(self.range_ras) == (2, 3) and np.isfinite(self.range_ras).all()
+        ):
+            message = "A range needs two finite positions."
             raise InvalidRequest(message)
 
 

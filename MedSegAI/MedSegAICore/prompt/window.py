@@ -21,10 +21,10 @@ def automatic_window(image: ImageVolume) -> IntensityWindow:
     """Return the soft tissue window for CT, else the range between the 0.5 and 99.5 percentiles.
 
     CT is recognised by air: integers far below zero in a sizeable part of the image. A constant
-    image gets a window of width 1 around its value.
+    image gets a window around its value, of width 1 if its value leaves digits for that.
     """
     flat = image.array[:: max(1, image.array.shape[0] // 64)].reshape(-1)
-    sample = flat[:: max(1, flat.size // SAMPLES)]
+    sample = flat[:: max(1, flat.size // SAMPLES)].astype(np.float64)
     if _looks_like_ct(sample):
         return SOFT_TISSUE
     inside = sample[sample != sample.min()]
@@ -34,7 +34,8 @@ def automatic_window(image: ImageVolume) -> IntensityWindow:
     lowest, highest = float(image.array.min()), float(image.array.max())
     if lowest < highest:
         return IntensityWindow(lowest, highest)
-    return IntensityWindow(lowest - 0.5, lowest + 0.5)
+    half = max(0.5, 1e-6 * abs(lowest))
+    return IntensityWindow(lowest - half, lowest + half)
 
 
 def _looks_like_ct(sample: NDArray[Any]) -> bool:
