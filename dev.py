@@ -136,7 +136,7 @@ def can_render() -> bool:
 
 def demo(arguments: list[str]) -> int:
     """Run the demo where the user stands."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "MedSegAI"), "MPLBACKEND": "Agg"}
+    environment = {"OPENBLAS_NUM_THREADS": "1", **os.environ, "PYTHONPATH": str(ROOT / "MedSegAI"), "MPLBACKEND": "Agg"}
     return subprocess.run([str(PYTHON), "-m", "MedSegAICore.demo", *arguments], env=environment).returncode
 
 
