@@ -10,24 +10,27 @@ from ..engine.run import Run
 from ..prompts import BoxPrompt, PointPrompt, Prompt
 from ..volume import VolumePatch, combined, nonzero_bounds
 from .propagation import Walk, propagate
+from .segmenter import VolumeAnswer
 
 
-def fuse_directions(walk: Walk, run: Run) -> VolumePatch:
+def fuse_directions(walk: Walk, run: Run) -> VolumeAnswer:
     """Return the mean probability of three propagations, one along each axis.
 
     The first follows the prompted slices. Its answer gives each of the other two a box on its middle slice,
     beside the points that the user placed.
     """
     first = propagate(walk, run.part(0.0, 0.4))
-    inside = VolumePatch(first.array >= 0.5, first.offset, first.geometry).tight()
+    found = first.probability
+    inside = VolumePatch(found.array >= 0.5, found.offset, found.geometry).tight()
     if inside.array.size == 0:
         return first
-    patches = [first]
+    answers = [first]
     for step, axis in enumerate(other for other in range(3) if other != walk.axis):
         prompts: tuple[Prompt, ...] = tuple(p for p in walk.prompts if isinstance(p, PointPrompt))
         across = replace(walk, axis=axis, prompts=(*prompts, _middle_box(inside, axis)), limits=None)
-        patches.append(propagate(across, run.part(0.4 + 0.3 * step, 0.7 + 0.3 * step)))
-    return _mean(patches, walk)
+        answers.append(propagate(across, run.part(0.4 + 0.3 * step, 0.7 + 0.3 * step)))
+    warnings = tuple(dict.fromkeys(warning for answer in answers for warning in answer.warnings))
+    return VolumeAnswer(_mean([answer.probability for answer in answers], walk), warnings=warnings)
 
 
 def _middle_box(inside: VolumePatch, axis: int) -> BoxPrompt:

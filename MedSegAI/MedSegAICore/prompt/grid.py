@@ -62,6 +62,16 @@ class SliceGrid:
         return SlicePlane(self.origin_ras, self.steps_ras[:, 1], self.steps_ras[:, 0])
 
     @property
+    def layer(self) -> VolumeGeometry:
+        """The picture as a volume of one slice: shape (1, rows, columns)."""
+        matrix = np.eye(4)
+        matrix[:3, :3] = np.stack(
+            [self.steps_ras[:, 1], self.steps_ras[:, 0], self.plane.normal_ras * min(self.spacing_mm)], axis=1
+        )
+        matrix[:3, 3] = self.origin_ras
+        return VolumeGeometry((1, *self.shape), matrix)
+
+    @property
     def half_thickness_mm(self) -> float:
         """How far a prompt may lie from the plane and still be on the slice [mm]."""
         return float(np.abs(self.plane.normal_ras @ self.geometry.axes_ras) @ self.geometry.spacing_ijk) / 2
@@ -93,8 +103,13 @@ class SliceGrid:
         rows, columns = np.indices(self.shape, dtype=np.float64).reshape(2, -1)
         ras = self.origin_ras + np.stack([rows, columns], axis=1) @ self.steps_ras.T
         kji = self.geometry.to_ijk(ras)[:, ::-1].T
-        picture = ndimage.map_coordinates(array, kji, order=order, mode="constant", cval=outside, prefilter=False)
-        return np.asarray(picture).reshape(self.shape)
+        if array.dtype in (np.float16, np.longdouble):  # which map_coordinates does not know
+            array = array.astype(np.float32)
+        picture = np.empty(kji.shape[1], dtype=np.float32 if order else array.dtype)
+        ndimage.map_coordinates(array, kji, picture, order, mode="nearest", prefilter=False)
+        faces = np.array(array.shape)[:, None] - 0.5
+        picture[((kji < -0.5 - 1e-6) | (kji > faces + 1e-6)).any(axis=0)] = outside
+        return picture.reshape(self.shape)
 
     def cut_patch(self, patch: VolumePatch) -> NDArray[Any]:
         """Return the picture (rows, columns) of a patch of the canonical volume; it is 0 beyond the patch."""
@@ -112,8 +127,8 @@ class SliceGrid:
     def paste(self, picture: NDArray[Any]) -> VolumePatch:
         """Return the voxels of the slice as a patch of the canonical volume.
 
-        An oblique slice takes one voxel per line of voxels along the axis nearest to the slice's normal:
-        the nearest to the plane.
+        An oblique slice takes one voxel per line of voxels, the nearest to the plane. The lines run along the
+        axis whose steps leave the plane fastest, so that the voxels have no gaps between them.
         """
         if self.aligned is not None:
             axis, index = self.aligned
@@ -124,7 +139,7 @@ class SliceGrid:
 
     def _paste_oblique(self, picture: NDArray[Any]) -> VolumePatch:
         normal_ijk = self.plane.normal_ras @ self.geometry.ijk_to_ras[:3, :3]
-        across = 2 - int(np.argmax(np.abs(self.plane.normal_ras @ self.geometry.axes_ras)))
+        across = 2 - int(np.argmax(np.abs(normal_ijk)))
         others = [axis for axis in range(3) if axis != across]
         lines = np.indices([self.geometry.shape[axis] for axis in others]).reshape(2, -1)
         voxels = np.zeros((lines.shape[1], 3))
@@ -134,6 +149,8 @@ class SliceGrid:
         pixels = np.round(self.pixels_of(self.geometry.to_ras(voxels[:, ::-1]))).astype(np.int64)
         inside = (pixels >= 0).all(axis=1) & (pixels[:, 0] < self.shape[1]) & (pixels[:, 1] < self.shape[0])
         inside &= (voxels[:, across] >= 0) & (voxels[:, across] < self.geometry.shape[across])
+        if not inside.any():
+            return VolumePatch(np.zeros((0, 0, 0), dtype=picture.dtype), (0, 0, 0), self.geometry)
         kji, pixels = voxels[inside].astype(np.int64), pixels[inside]
         first, last = kji.min(axis=0), kji.max(axis=0) + 1
         array = np.zeros(tuple(last - first), dtype=picture.dtype)
@@ -177,7 +194,8 @@ def grid_of_plane(geometry: VolumeGeometry, plane: SlicePlane) -> SliceGrid:
 
 
 def _oblique_grid(geometry: VolumeGeometry, plane: SlicePlane) -> SliceGrid:
-    section = _section(geometry, plane)
+    corners = np.array(list(product(*[(-0.5, n - 0.5) for n in geometry.shape[::-1]])), dtype=np.float64)
+    section = section_of(geometry.to_ras(corners), plane)
     if len(section) == 0:
         message = "The slice does not meet the image."
         raise PromptOutsideImage(message, "Choose a slice that shows the image.")
@@ -190,18 +208,14 @@ def _oblique_grid(geometry: VolumeGeometry, plane: SlicePlane) -> SliceGrid:
     return SliceGrid(geometry, (rows, columns), frozen(origin), frozen(axes * spacing), None)
 
 
-def _section(geometry: VolumeGeometry, plane: SlicePlane) -> Float64:
-    """Return the points (n, 3) [mm] where the plane cuts the edges of the box around all voxel centres."""
-    corners = np.array(list(product(*[(0, n - 1) for n in geometry.shape[::-1]])), dtype=np.float64)
-    world = geometry.to_ras(corners)
-    distance = plane.distance_mm(world)
-    points = [world[np.abs(distance) < 1e-6]]
-    for a, b in product(range(8), range(8)):
-        is_edge = a < b and np.count_nonzero(corners[a] != corners[b]) == 1
-        if is_edge and distance[a] * distance[b] < 0:
-            share = distance[a] / (distance[a] - distance[b])
-            points.append((world[a] + share * (world[b] - world[a]))[None])
-    return np.concatenate(points)
+def section_of(corners_ras: Float64, plane: SlicePlane) -> Float64:
+    """Return points (n, 3) [mm] whose hull is the section of a plane with the hull of `corners_ras` (n, 3)."""
+    distance = plane.distance_mm(corners_ras)
+    below, above = np.flatnonzero(distance < 0), np.flatnonzero(distance > 0)
+    low, high = (index.ravel() for index in np.meshgrid(below, above))
+    share = distance[low] / (distance[low] - distance[high])
+    crossings = corners_ras[low] + share[:, None] * (corners_ras[high] - corners_ras[low])
+    return np.concatenate([corners_ras[np.abs(distance) < 1e-6], crossings])
 
 
 def cut_image(image: ImageVolume, grid: SliceGrid) -> NDArray[np.float32]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from ..geometry import Float64
 from ..prompts import BoxPrompt, LassoPrompt, MaskPrompt, PointPrompt, Prompt, ScribblePrompt
-from .grid import SliceGrid
+from .grid import SliceGrid, section_of
 from .segmenter import Mask, SlicePrompts
 
 PARALLEL = 0.99
@@ -20,13 +21,15 @@ def prompts_on_slice(prompts: tuple[Prompt, ...], grid: SliceGrid) -> tuple[Slic
     boxes = [prompt for prompt in here if isinstance(prompt, BoxPrompt)]
     masks = [prompt for prompt in here if isinstance(prompt, MaskPrompt)]
     positions = np.array([point.position_ras for point in points]).reshape(-1, 3)
+    inside = _drawn(here, grid, positive=True)
     first_guess = [grid.cut_patch(mask.patch) > 0 for mask in masks if mask.positive]
     return SlicePrompts(
         points_xy=grid.pixels_of(positions),
         points_positive=np.array([point.positive for point in points], dtype=np.bool_),
         box_xyxy=_box_pixels(boxes, grid),
-        inside=_drawn(here, grid, positive=True),
+        inside=inside,
         outside=_drawn(here, grid, positive=False),
+        enclosed=_drawn([prompt for prompt in here if isinstance(prompt, LassoPrompt)], grid, positive=True),
         previous_mask=None if not first_guess else np.any(first_guess, axis=0).astype(np.float32),
     ), len(here)
 
@@ -53,7 +56,8 @@ def lies_on(prompt: Prompt, grid: SliceGrid) -> bool:
             parallel = abs(float(prompt.plane.normal_ras @ grid.plane.normal_ras)) > PARALLEL
             return parallel and bool(grid.on_slice(prompt.center_ras)[0])
         distance = grid.plane.distance_mm(prompt.corners_ras())
-        return bool(distance.min() <= 0 <= distance.max())
+        passes = bool(distance.min() <= 0 <= distance.max())
+        return passes or bool(grid.on_slice(prompt.center_ras)[0])  # a box thinner than a slice is on one
     if isinstance(prompt, LassoPrompt):
         return bool(grid.on_slice(prompt.points_ras).all())
     return bool((grid.cut_patch(prompt.patch) > 0).any())
@@ -63,11 +67,19 @@ def _box_pixels(boxes: list[BoxPrompt], grid: SliceGrid) -> Float64 | None:
     """Return the box (first and last column and row) around what the boxes cut out of the slice."""
     if not boxes:
         return None
-    corners = np.concatenate([grid.pixels_of(box.corners_ras()) for box in boxes])
+    corners = np.concatenate([grid.pixels_of(_outline(box, grid)) for box in boxes])
     low, high = corners.min(axis=0) + 0.5, corners.max(axis=0) - 0.5
+    middle = (low + high) / 2  # a box narrower than a pixel is one pixel wide
     limit = np.array(grid.shape[::-1]) - 1
-    low, high = np.clip(low, 0, limit), np.clip(np.maximum(low, high), 0, limit)
+    low, high = np.clip(np.minimum(low, middle), 0, limit), np.clip(np.maximum(high, middle), 0, limit)
     return np.concatenate([low, high])
+
+
+def _outline(box: BoxPrompt, grid: SliceGrid) -> Float64:
+    """Return positions (n, 3) around what a slice cuts out of a box; all its corners if it is flat or too thin."""
+    corners = box.corners_ras()
+    section = corners[:0] if box.is_flat else section_of(corners, grid.plane)
+    return section if len(section) else corners
 
 
 def _drawn(prompts: list[Prompt], grid: SliceGrid, positive: bool) -> Mask | None:
@@ -86,20 +98,21 @@ def _drawn(prompts: list[Prompt], grid: SliceGrid, positive: bool) -> Mask | Non
 
 
 def _stroke(scribble: ScribblePrompt, grid: SliceGrid) -> Mask:
-    """Return the pixels within the pen's radius of the part of a stroke that lies on the slice."""
+    """Return the pixels within the pen's radius of the part of a stroke on the slice; at least those it passes."""
     path = dense_path(scribble.points_ras, min(grid.spacing_mm) / 2)
-    pixels = grid.pixels_of(path[grid.on_slice(path)])
+    path = grid.pixels_of(path[grid.on_slice(path)])[:, ::-1]  # row, column
+    spacing, shape = np.array(grid.spacing_mm), np.array(grid.shape)
     picture = np.zeros(grid.shape, dtype=np.bool_)
-    nearest = np.clip(np.round(pixels).astype(np.int64), 0, np.array(grid.shape[::-1]) - 1)
-    picture[nearest[:, 1], nearest[:, 0]] = True
-    reach = scribble.radius_mm / np.array(grid.spacing_mm)
-    low = np.maximum(np.floor(pixels.min(axis=0)[::-1] - reach), 0).astype(int)
-    high = np.ceil(pixels.max(axis=0)[::-1] + reach).astype(int) + 1
+    passed = np.round(path).astype(np.int64)
+    picture[tuple(passed[((passed >= 0) & (passed < shape)).all(axis=1)].T)] = True
+    reach = scribble.radius_mm / spacing
+    low = np.clip(np.ceil(path.min(axis=0) - reach), 0, shape).astype(int)
+    high = np.clip(np.floor(path.max(axis=0) + reach) + 1, low, shape).astype(int)
     window = picture[low[0] : high[0], low[1] : high[1]]
-    rows, columns = (np.arange(n) + start for n, start in zip(window.shape, low, strict=True))
-    for column, row in np.unique(np.round(pixels * 2) / 2, axis=0):
-        squared = ((rows - row) / max(reach[0], 1e-9))[:, None] ** 2 + ((columns - column) / max(reach[1], 1e-9)) ** 2
-        window |= squared <= 1
+    if window.size:
+        centres = (np.indices(window.shape).reshape(2, -1).T + low) * spacing
+        distance, _ = cKDTree(path * spacing).query(centres, distance_upper_bound=scribble.radius_mm + 1e-6)
+        window |= np.isfinite(distance).reshape(window.shape)
     return picture
 
 

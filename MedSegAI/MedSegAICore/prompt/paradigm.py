@@ -10,7 +10,7 @@ import numpy as np
 
 from ..engine.provenance import provenance_of
 from ..engine.run import Run
-from ..errors import NoPositivePrompt, PromptOutsideImage, UnsupportedPrompt
+from ..errors import GeometryMismatch, InvalidRequest, NoPositivePrompt, PromptOutsideImage, UnsupportedPrompt
 from ..geometry import VolumeGeometry
 from ..prompts import BoxPrompt, LassoPrompt, MaskPrompt, PointPrompt, Prompt, ScribblePrompt
 from ..request import IntensityWindow, PromptTask, SegmentationRequest, SliceScope, VolumeScope
@@ -19,10 +19,10 @@ from ..task_fields import task_to_dict
 from ..volume import ImageVolume, VolumePatch
 from .clean_up import cleaned
 from .fusion import fuse_directions
-from .grid import ALONG, grid_of_plane
-from .on_slice import has_positive, prompts_on_slice
+from .grid import ALONG, SliceGrid, grid_of_plane
+from .on_slice import dense_path, has_positive, polygon_mask, prompts_on_slice
 from .propagation import Walk, propagate, slice_image
-from .segmenter import PromptSegmenter, VolumeAnswer, VolumeSegmenter
+from .segmenter import Float32, PromptSegmenter, SliceAnswer, VolumeAnswer, VolumeSegmenter
 from .window import automatic_window
 
 
@@ -44,6 +44,10 @@ def segment_prompts(request: SegmentationRequest, segmenter: PromptSegmenter, ru
         Nothing says what is inside; on a slice, nothing on that slice.
     PromptOutsideImage
         A prompt or the slice lies outside the image.
+    GeometryMismatch
+        A mask is not on the grid of the image.
+    InvalidRequest
+        A mask has no voxels.
     UnsupportedPrompt
         The model cannot do what the scope asks for.
     Cancelled
@@ -57,11 +61,16 @@ def segment_prompts(request: SegmentationRequest, segmenter: PromptSegmenter, ru
     window = task.window or automatic_window(image)
     scope = task.scope
     if isinstance(scope, SliceScope):
-        answer, candidates = _on_slice(image, prompts, scope, window, segmenter, run)
+        grid = grid_of_plane(image.geometry, scope.plane)
+        slice_answer = _on_slice(image, prompts, grid, window, segmenter, run)
+        answer = VolumeAnswer(grid.paste(slice_answer.probability), slice_answer.quality, slice_answer.warnings)
+        pictures = (slice_answer.probability, *slice_answer.candidates)
+        masks = tuple(_mask_on_slice(picture, grid, task) for picture in pictures)
     else:
-        answer, candidates = _in_volume(image, prompts, scope, window, segmenter, run), ()
+        answer = _in_volume(image, prompts, scope, window, segmenter, run)
+        masks = (_mask(answer.probability, task),)
     run.step(1.0, "Finishing")
-    return _result(request, replace(task, window=window), segmenter, answer, candidates, began)
+    return _result(request, replace(task, window=window), segmenter, answer, masks, began)
 
 
 def _result(
@@ -69,18 +78,18 @@ def _result(
     task: PromptTask,
     segmenter: PromptSegmenter,
     answer: VolumeAnswer,
-    candidates: tuple[VolumePatch, ...],
+    masks: tuple[VolumePatch, ...],
     began: float,
 ) -> SegmentationResult:
     stored = request.image.geometry
-    masks = [_mask(probability, task).in_storage_order(stored) for probability in (answer.probability, *candidates)]
+    masks = tuple(mask.in_storage_order(stored) for mask in masks)
     probability = answer.probability.in_storage_order(stored)
     return SegmentationResult(
         mask=masks[0],
         probability=VolumePatch(probability.array.astype(np.float16), probability.offset, stored),
         provenance=provenance_of(task_to_dict(task), request.image, segmenter, time.perf_counter() - began),
         quality=answer.quality,
-        candidates=tuple(masks[1:]),
+        candidates=masks[1:],
         warnings=(*request.image.warnings, *answer.warnings),
         segment=request.segment,
         generation=request.generation,
@@ -90,6 +99,12 @@ def _result(
 def _mask(probability: VolumePatch, task: PromptTask) -> VolumePatch:
     inside = VolumePatch(probability.array >= task.threshold, probability.offset, probability.geometry)
     return cleaned(inside, task.clean_up)
+
+
+def _mask_on_slice(probability: Float32, grid: SliceGrid, task: PromptTask) -> VolumePatch:
+    """Return the voxels of a picture's mask; it is cleaned as a picture, because oblique voxels form a staircase."""
+    layer = _mask(VolumePatch.whole(probability[None], grid.layer), task)
+    return grid.paste(layer.full()[0]).tight()
 
 
 def _canonical(prompt: Prompt) -> Prompt:
@@ -103,42 +118,55 @@ def check_prompts(prompts: tuple[Prompt, ...], geometry: VolumeGeometry) -> None
         message = "No prompt says what is inside."
         raise NoPositivePrompt(message)
     for prompt in prompts:
-        if not _touches(prompt, geometry):
+        if isinstance(prompt, MaskPrompt):
+            _check_mask(prompt, geometry)
+        elif not _touches(prompt, geometry):
             kind = type(prompt).__name__.removesuffix("Prompt").lower()
             message = f"A {kind} lies outside the image."
             raise PromptOutsideImage(message)
 
 
-def _touches(prompt: Prompt, geometry: VolumeGeometry) -> bool:
+def _check_mask(prompt: MaskPrompt, geometry: VolumeGeometry) -> None:
+    if not geometry.matches(prompt.patch.geometry):
+        message = "A mask is not on the grid of the image."
+        raise GeometryMismatch(message, "Resample the mask onto the grid of the image.")
+    if not prompt.patch.array.any():
+        message = "A mask has no voxels."
+        raise InvalidRequest(message, "Leave it out, or choose a mask that has voxels.")
+
+
+def _touches(prompt: PointPrompt | ScribblePrompt | LassoPrompt | BoxPrompt, geometry: VolumeGeometry) -> bool:
     if isinstance(prompt, PointPrompt):
         return bool(geometry.contains(prompt.position_ras)[0])
-    if isinstance(prompt, ScribblePrompt | LassoPrompt):
-        return bool(geometry.contains(prompt.points_ras).any())
-    if isinstance(prompt, BoxPrompt):
-        ijk = geometry.to_ijk(prompt.corners_ras())
-        last = np.array(geometry.shape[::-1]) - 0.5
-        return bool((ijk.max(axis=0) >= -0.5).all() and (ijk.min(axis=0) <= last).all())
-    return geometry.matches(prompt.patch.geometry) and bool(prompt.patch.array.any())
+    if isinstance(prompt, ScribblePrompt):
+        path = dense_path(prompt.points_ras, float(geometry.spacing_ijk.min()) / 2)
+        return bool(geometry.contains(path).any())
+    if isinstance(prompt, LassoPrompt):
+        if geometry.contains(prompt.points_ras).any():
+            return True
+        grid = grid_of_plane(geometry, prompt.plane)
+        return bool(polygon_mask(grid.pixels_of(prompt.points_ras), grid.shape).any())
+    ijk = geometry.to_ijk(prompt.corners_ras())
+    last = np.array(geometry.shape[::-1]) - 0.5
+    return bool((ijk.max(axis=0) >= -0.5).all() and (ijk.min(axis=0) <= last).all())
 
 
 def _on_slice(
     image: ImageVolume,
     prompts: tuple[Prompt, ...],
-    scope: SliceScope,
+    grid: SliceGrid,
     window: IntensityWindow,
     segmenter: PromptSegmenter,
     run: Run,
-) -> tuple[VolumeAnswer, tuple[VolumePatch, ...]]:
-    grid = grid_of_plane(image.geometry, scope.plane)
+) -> SliceAnswer:
     on_slice, count = prompts_on_slice(prompts, grid)
     if not has_positive(on_slice):
         message = "No prompt on this slice says what is inside."
         raise NoPositivePrompt(message, "Add a positive prompt on this slice, or segment the whole volume.")
     elsewhere = len(prompts) - count
-    warnings = (f"{elsewhere} prompts lie on other slices and were not used.",) if elsewhere else ()
+    warnings = (f"Not used, because not on this slice: {elsewhere} of {len(prompts)} prompts.",) if elsewhere else ()
     answer = segmenter.segment_slice(slice_image(image, grid, window), on_slice, run)
-    patches = tuple(grid.paste(picture) for picture in answer.candidates)
-    return VolumeAnswer(grid.paste(answer.probability), answer.quality, warnings), patches
+    return replace(answer, warnings=(*warnings, *answer.warnings))
 
 
 def _in_volume(
@@ -160,7 +188,7 @@ def _in_volume(
         answer = cast(VolumeSegmenter, segmenter).segment_volume(image, prompts, window, run)
         return replace(answer, probability=_within(answer.probability, axis, limits))
     walk = Walk(image, segmenter, prompts, window, axis, limits)
-    return VolumeAnswer(fuse_directions(walk, run) if scope.fuse_axes else propagate(walk, run))
+    return fuse_directions(walk, run) if scope.fuse_axes else propagate(walk, run)
 
 
 def _axis(prompts: tuple[Prompt, ...], scope: VolumeScope, geometry: VolumeGeometry) -> int:

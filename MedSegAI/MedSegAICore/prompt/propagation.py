@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..engine.run import Run
+from ..errors import NoPositivePrompt
 from ..prompts import Prompt
 from ..request import IntensityWindow
 from ..volume import ImageVolume, VolumePatch, combined
 from .grid import SliceGrid, cut_image, grid_of_slice
 from .on_slice import has_positive, prompts_on_slice
-from .segmenter import Float32, PromptSegmenter, SliceAnswer, SliceImage, SlicePrompts
+from .segmenter import Float32, PromptSegmenter, SliceAnswer, SliceImage, SlicePrompts, VolumeAnswer
 
 SMALLEST_AREA_RATIO = 0.4
 """A slice whose mask is smaller than this share of the previous one ends the walk, as does one larger than 1/0.4."""
@@ -70,10 +71,10 @@ class Walk:
         """Return the model's answer on one slice."""
         return self.segmenter.segment_slice(slice_image(self.image, self.grid(index), self.window), prompts, run)
 
-    def stored(self, index: int, probability: Float32) -> VolumePatch:
+    def stored(self, index: int, answer: SliceAnswer) -> VolumeAnswer:
         """Return what is kept of an answer: the part of the slice that is not outside beyond doubt."""
-        kept = np.where(probability < FAINT, np.float32(0), probability)
-        return self.grid(index).paste(kept).tight()
+        kept = np.where(answer.probability < FAINT, np.float32(0), answer.probability)
+        return VolumeAnswer(self.grid(index).paste(kept).tight(), answer.quality, answer.warnings)
 
 
 def slice_image(image: ImageVolume, grid: SliceGrid, window: IntensityWindow) -> SliceImage:
@@ -81,11 +82,13 @@ def slice_image(image: ImageVolume, grid: SliceGrid, window: IntensityWindow) ->
     return SliceImage(cut_image(image, grid), grid.spacing_mm, window, f"{image.fingerprint} {grid.key}")
 
 
-def propagate(walk: Walk, run: Run) -> VolumePatch:
+def propagate(walk: Walk, run: Run) -> VolumeAnswer:
     """Return the probability (float32) of the structure, from the prompted slices outwards.
 
     Raises
     ------
+    NoPositivePrompt
+        No slice of the walk carries a prompt that says what is inside.
     Cancelled
         The user stopped the run.
     """
@@ -93,12 +96,15 @@ def propagate(walk: Walk, run: Run) -> VolumePatch:
     first, last = walk.limits or (0, count - 1)
     own = {index: prompts_on_slice(walk.prompts, walk.grid(index))[0] for index in range(first, last + 1)}
     prompted = [index for index, prompts in own.items() if has_positive(prompts)]
-    answers: dict[int, VolumePatch] = {}
+    if not prompted:
+        message = "No prompt on the slices in this direction and range says what is inside."
+        raise NoPositivePrompt(message, "Choose another direction or range, or add a positive prompt there.")
+    answers: dict[int, VolumeAnswer] = {}
     guesses: dict[int, Float32] = {}
     for index in prompted:
         run.step(len(answers) / len(own), "Prompted slices")
-        guesses[index] = walk.answer(index, own[index], run).probability
-        answers[index] = walk.stored(index, guesses[index])
+        answer = walk.answer(index, own[index], run)
+        answers[index], guesses[index] = walk.stored(index, answer), answer.probability
     for index in prompted:
         for stride in (-1, 1):
             slices = _stops(index, stride, prompted, first, last)
@@ -123,7 +129,7 @@ def _walk_from(
     guess: Float32,
     slices: range,
     own: dict[int, SlicePrompts],
-    answers: dict[int, VolumePatch],
+    answers: dict[int, VolumeAnswer],
     run: Run,
 ) -> None:
     if not (guess >= 0.5).any():
@@ -133,7 +139,7 @@ def _walk_from(
         answer = walk.answer(index, _with_guess(own[index], guess, walk.segmenter), run)
         if walk.limits is None and _has_ended(answer, guess):
             return
-        answers[index] = walk.stored(index, answer.probability)
+        answers[index] = walk.stored(index, answer)
         guess = answer.probability if (answer.probability >= 0.5).any() else guess
 
 
@@ -163,9 +169,11 @@ def _box_around(guess: Float32) -> np.ndarray[tuple[int, ...], np.dtype[np.float
     return np.concatenate([np.clip(box[:2] - growth, 0, limit), np.clip(box[2:] + growth, 0, limit)])
 
 
-def _assemble(walk: Walk, answers: dict[int, VolumePatch]) -> VolumePatch:
-    """Return the slices' answers as one patch that is no larger than what they cover."""
-    patches = [patch for patch in answers.values() if patch.array.size]
+def _assemble(walk: Walk, answers: dict[int, VolumeAnswer]) -> VolumeAnswer:
+    """Return the slices' answers as one that is no larger than what they cover and says each warning once."""
+    warnings = tuple(dict.fromkeys(warning for answer in answers.values() for warning in answer.warnings))
+    patches = [answer.probability for answer in answers.values() if answer.probability.array.size]
     if not patches:
-        return VolumePatch(np.zeros((0, 0, 0), dtype=np.float32), (0, 0, 0), walk.image.geometry)
-    return combined(patches, np.maximum)
+        nothing = VolumePatch(np.zeros((0, 0, 0), dtype=np.float32), (0, 0, 0), walk.image.geometry)
+        return VolumeAnswer(nothing, warnings=warnings)
+    return VolumeAnswer(combined(patches, np.maximum), warnings=warnings)
