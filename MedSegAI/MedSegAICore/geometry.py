@@ -104,7 +104,8 @@ class VolumeGeometry:
     @cached_property
     def spacing_ijk(self) -> Float64:
         """Distance between voxel centres along (i, j, k) [mm]."""
-        return frozen(np.linalg.norm(self.ijk_to_ras[:3, :3], axis=0))
+        # rounded, so that copies of a volume in other storage orders have equal spacing
+        return frozen(np.round(np.linalg.norm(self.ijk_to_ras[:3, :3], axis=0), 12))
 
     @cached_property
     def spacing_kji(self) -> Float64:

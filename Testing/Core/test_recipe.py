@@ -47,11 +47,15 @@ def patches(draw) -> VolumePatch:
     return VolumePatch(mask, offset, VolumeGeometry.from_components(shape, spacing, draw(positions), draw(rotations())))
 
 
+def spans_a_plane(points: np.ndarray) -> bool:
+    return bool(np.linalg.svd(points - points.mean(axis=0), compute_uv=False)[1] > 1e-3)
+
+
 prompts = st.one_of(
     st.builds(PointPrompt, positions, st.booleans()),
     st.builds(BoxPrompt, positions, arrays.arrays(np.float64, 3, elements=st.floats(0.1, 1e3)), rotations()),
     st.builds(ScribblePrompt, outlines, st.floats(0, 50), st.booleans()),
-    st.builds(LassoPrompt, outlines, st.booleans()),
+    st.builds(LassoPrompt, outlines.filter(spans_a_plane), st.booleans()),
     st.builds(MaskPrompt, patches(), st.booleans()),
 )
 scopes = st.one_of(

@@ -53,7 +53,7 @@ class SliceGrid:
     @property
     def spacing_mm(self) -> tuple[float, float]:
         """Distance between (rows, columns) [mm]."""
-        row, column = np.linalg.norm(self.steps_ras, axis=0)
+        row, column = np.round(np.linalg.norm(self.steps_ras, axis=0), 12)
         return float(row), float(column)
 
     @property

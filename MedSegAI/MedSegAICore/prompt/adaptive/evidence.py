@@ -161,7 +161,7 @@ def evidence_on_slice(prompts: SlicePrompts, shape: tuple[int, int], geometry: V
         if picture is not None:
             strokes.append(Stroke(np.argwhere(picture[None]) * voxel_mm, positive))
     for (column, row), positive in zip(prompts.points_xy, prompts.points_positive, strict=True):
-        strokes.append(Stroke(np.array([[0.0, row, column]]) * voxel_mm, bool(positive)))
+        strokes.append(Stroke(np.round(np.array([[0.0, row, column]]) * voxel_mm, 6), bool(positive)))
     enclosures: tuple[Enclosure, ...] = ()
     if prompts.box_xyxy is not None and prompts.previous_mask is None:
         first, last = prompts.box_xyxy[:2][::-1] - 0.5, prompts.box_xyxy[2:][::-1] + 0.5
@@ -176,12 +176,13 @@ def evidence_on_slice(prompts: SlicePrompts, shape: tuple[int, int], geometry: V
 
 
 def _positions(ras: Float64, geometry: VolumeGeometry) -> Float64:
-    return np.asarray(geometry.to_ijk(ras)[:, ::-1] * geometry.spacing_kji)
+    # rounded, so that rounding errors of differently stored copies of an image make no difference
+    return np.round(geometry.to_ijk(ras)[:, ::-1] * geometry.spacing_kji, 6)
 
 
 def _directions(axes_ras: Float64, geometry: VolumeGeometry) -> Float64:
     """Return world directions (columns) along the volume's axes (k, j, i)."""
-    return np.asarray((geometry.axes_ras.T @ axes_ras)[::-1])
+    return np.round((geometry.axes_ras.T @ axes_ras)[::-1], 9)
 
 
 def _box(box: BoxPrompt, geometry: VolumeGeometry) -> Enclosure:

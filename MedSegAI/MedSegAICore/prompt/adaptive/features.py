@@ -97,7 +97,7 @@ def compute_features(region: WorkRegion, scale: IntensityScale, edge_price: floa
     columns = [*codes, _blurred(scaled, CONTEXT_SCALE, step)]
     for sigma in SCALES:
         run.check()
-        columns += _derivative_features(scaled, sigma, step)
+        columns += _derivative_features(scaled, sigma, step, run)
     gradient = np.sqrt(sum(part * part for part in _gradient(codes[0], step)))
     return Features(
         edge_image=_blurred(scaled, EDGE_SCALE, step),
@@ -119,15 +119,19 @@ def _gradient(array: Float32, step: NDArray[np.float64]) -> list[Float32]:
     ]
 
 
-def _derivative_features(scaled: Float32, sigma: float, step: NDArray[np.float64]) -> list[Float32]:
+def _derivative_features(scaled: Float32, sigma: float, step: NDArray[np.float64], run: Run) -> list[Float32]:
     smooth = _blurred(scaled, sigma, step)
     gradient = _gradient(smooth, step)
     hessian = np.empty((*scaled.shape, 3, 3), dtype=np.float32)
     for row in range(3):
+        run.check()
         second = _gradient(gradient[row], step)
         for column in range(row, 3):
             hessian[..., row, column] = hessian[..., column, row] = second[column]
-    eigenvalues = np.linalg.eigvalsh(hessian)
+    eigenvalues = np.empty((*scaled.shape, 3), dtype=np.float32)
+    for layer, of_layer in zip(hessian, eigenvalues, strict=True):  # layer by layer: it is slow, and a run can stop
+        run.check()
+        of_layer[...] = np.linalg.eigvalsh(layer)
     variance = _blurred(scaled * scaled, sigma, step) - smooth * smooth
     return [
         np.sqrt(sum(part * part for part in gradient)),

@@ -98,7 +98,8 @@ class AdaptiveSegmenter:
         voxel_mm = geometry.spacing_kji
         block = self._block_mm(evidence.extent_mm(voxel_mm), voxel_mm, blocks_across)
         low, high = region_of_interest(evidence, voxel_mm)
-        scene_key = f"adaptive {key} {_digest(evidence.until(0), (low, high, block))}"
+        first = evidence.until(evidence.first_strokes)  # the intensity scale is learned around them
+        scene_key = f"adaptive {key} {_digest(first, (low.tolist(), high.tolist(), block))}"
         scene = self._scene(scene_key, array, evidence, (low, high), block, voxel_mm, run.part(0.0, 0.1))
         coarse = self._answer(scene_key, scene, evidence, run.part(0.1, 0.8))
         fine = refined(scene, coarse, array, self.settings, run.part(0.8, 1.0))
@@ -159,7 +160,7 @@ def _digest(evidence: Evidence, more: object = ()) -> str:
         digest.update(b"+" if stroke.positive else b"-")
         digest.update(stroke.positions_mm.tobytes())
     for patch in (evidence.guess, evidence.forbidden):
-        digest.update(b"none" if patch is None else patch.array.tobytes() + repr(patch.offset).encode())
+        digest.update(b"none" if patch is None else patch.array.tobytes() + repr(patch.bounds).encode())
     digest.update(repr(more).encode())
     return digest.hexdigest()
 
