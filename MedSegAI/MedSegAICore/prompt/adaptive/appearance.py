@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.special import expit
 
-from .features import Features
+from ...engine.run import Run
+from .features import CODE_BINS, Features
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -24,25 +25,33 @@ class AppearanceSettings:
 
     Parameters
     ----------
-    bins
-        Bins of the joint histogram along each intensity.
     largest
         Limit of the log likelihood ratio that appearance alone can give.
+    sharpness
+        How much the inside's most frequent looks count beyond their frequency; it fades as strokes come in.
+        A box encloses more than the structure, but mostly the structure.
     samples
         Voxels drawn for the logistic regression.
     ridge
-        Its penalty, per thousand samples and divided by the number of strokes, on leaving the histogram's
-        opinion: the more a user has corrected, the finer the distinctions that can be learned.
+        Its penalty, per thousand samples, on leaving the histogram's opinion.
     """
 
-    bins: int = 40
     largest: float = 3.0
+    sharpness: float = 0.5
     samples: int = 20_000
-    ridge: float = 15.0
+    ridge: float = 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Weights (n,) of the voxels as examples of both looks, each summing to 1 or more; not negative."""
+
+    inside: Float32
+    outside: Float32
 
 
 def log_likelihood_ratio(
-    features: Features, inside: Float32, outside: Float32, strokes: int, settings: AppearanceSettings
+    features: Features, examples: Examples, strokes: int, settings: AppearanceSettings, run: Run
 ) -> Float32:
     """Return for each voxel (n,) how much more likely its look is inside than outside (natural logarithm).
 
@@ -53,58 +62,67 @@ def log_likelihood_ratio(
     ----------
     features
         Features of the region.
-    inside, outside
-        Weights (n,) of the voxels as examples, each summing to 1 or more; not negative.
+    examples
+        What is inside and outside so far.
     strokes
         How many clicks and scribbles the user made; without any, the histogram alone decides.
     settings
         How to learn.
+    run
+        Progress and cancel.
     """
-    first = _histogram_ratio(features, inside, outside, settings)
+    run.check()
+    sharpness = settings.sharpness / (1 + strokes)
+    first = np.clip(histogram_ratio(features, examples, sharpness), -settings.largest, settings.largest)
     if strokes == 0:
         return first
-    return _logistic_correction(features, first, inside, outside, settings.ridge / strokes, settings)
+    return np.clip(_corrected(features, first, examples, settings, run), -settings.largest, settings.largest)
 
 
-def _histogram_ratio(features: Features, inside: Float32, outside: Float32, settings: AppearanceSettings) -> Float32:
-    bins = settings.bins
-    fine, coarse = np.clip((features.codes * bins).astype(np.int32), 0, bins - 1)
-    code = fine * bins + coarse
-    ratio = np.log((_histogram(code, inside, bins) + FLOOR) / (_histogram(code, outside, bins) + FLOOR))
-    ratio = np.clip(ratio, -settings.largest, settings.largest).astype(np.float32)
-    return np.asarray(ratio[code])
+def histogram_ratio(features: Features, examples: Examples, sharpness: float = 0.0) -> Float32:
+    """Return the log ratio (n,) of the joint histograms of both looks."""
+    inside = _histogram(features.code, examples.inside) ** (1 + sharpness)
+    outside = _histogram(features.code, examples.outside)
+    ratio = np.log((inside / max(float(inside.sum()), 1e-9) + FLOOR) / (outside + FLOOR))
+    return np.asarray(ratio.astype(np.float32)[features.code])
 
 
-def _histogram(code: NDArray[np.int32], weights: Float32, bins: int) -> Float64:
-    counts = np.bincount(code, weights, bins * bins).reshape(bins, bins)
+def _histogram(code: NDArray[np.int32], weights: Float32) -> Float64:
+    counts = np.bincount(code, weights, CODE_BINS * CODE_BINS).reshape(CODE_BINS, CODE_BINS)
     smooth = ndimage.gaussian_filter(counts, 1.0).ravel()
     return np.asarray(smooth / max(float(smooth.sum()), 1e-9))
 
 
-def _logistic_correction(
-    features: Features, first: Float32, inside: Float32, outside: Float32, ridge: float, settings: AppearanceSettings
+def _corrected(
+    features: Features, first: Float32, examples: Examples, settings: AppearanceSettings, run: Run
 ) -> Float32:
     """Ridge logistic regression by Newton's method, on features, their squares and the first opinion."""
     half = settings.samples // 2
-    drawn = np.concatenate([_draw(inside, half), _draw(outside, half)])
+    drawn = np.concatenate([_draw(examples.inside, half), _draw(examples.outside, half)])
     is_inside = np.repeat([1.0, 0.0], half)
-    table = features.table[drawn].astype(np.float64)
+    table = features.table[:, drawn].T.astype(np.float64)
     design = np.concatenate([table, table**2, first[drawn, None], np.ones((2 * half, 1))], axis=1)
     trusting = np.zeros(design.shape[1])
     trusting[-2] = 1.0  # start from, and stay near, the histogram's opinion
-    penalty = np.full(design.shape[1], ridge * 2 * half / 1000)
+    penalty = np.full(design.shape[1], settings.ridge * 2 * half / 1000)
     penalty[-1] = 0.0
     weights = trusting.copy()
     for _ in range(4):  # Newton converges quadratically from this start
+        run.check()
         probability = expit(design @ weights)
         curvature = probability * (1 - probability) + 1e-3
         slope = design.T @ (probability - is_inside) + penalty * (weights - trusting)
         weights -= np.linalg.solve((design * curvature[:, None]).T @ design + np.diag(penalty), slope)
-    count = features.table.shape[1]
-    linear, square = weights[:count].astype(np.float32), weights[count : 2 * count].astype(np.float32)
-    ratio = features.table @ linear + (features.table**2) @ square
-    ratio += first * np.float32(weights[-2]) + np.float32(weights[-1])
-    return np.asarray(np.clip(ratio, -settings.largest, settings.largest), dtype=np.float32)
+    run.check()
+    return _applied(features.table, first, weights.astype(np.float32))
+
+
+def _applied(table: Float32, first: Float32, weights: Float32) -> Float32:
+    """Return the regression's answer (n,); `weights` belong to features, squares, first opinion and offset."""
+    ratio = first * weights[-2] + weights[-1]
+    for column, linear, square in zip(table, weights, weights[len(table) :], strict=False):
+        ratio += column * (linear + square * column)
+    return ratio
 
 
 def _draw(weights: Float32, count: int) -> NDArray[np.int64]:

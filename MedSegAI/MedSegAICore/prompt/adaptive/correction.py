@@ -1,9 +1,13 @@
-"""One click after the other: a new click changes what it touches, and elsewhere only what is certain.
+"""One click after the other: a click inside adds, a click outside takes away.
 
-Without this, one click at the top of an organ could undo a good border at its bottom.
+A new click changes what it touches, and elsewhere only what is certain; and its word reaches about as far as the
+error that it lies in is deep. Without this, one click at the top of an organ could undo a good border at its
+bottom.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +20,30 @@ from .region import WorkRegion
 from .settings import AdaptiveSettings
 
 Float32 = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 
 TOUCH_SHARE = 0.12
 """A change within this share of the extent of a click touches it."""
 
 
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """The answer after some strokes.
+
+    Parameters
+    ----------
+    probability
+        Probability (k, j, i) on the blocks of a scene.
+    strokes
+        The strokes so far, with their depth in the answers before them.
+    """
+
+    probability: Float32
+    strokes: tuple[Stroke, ...]
+
+
 def answer_stroke_by_stroke(
-    scene: Scene, evidence: Evidence, known: dict[int, Float32], settings: AdaptiveSettings, run: Run
+    scene: Scene, evidence: Evidence, known: dict[int, Answer], settings: AdaptiveSettings, run: Run
 ) -> Float32:
     """Return the probability (k, j, i) on the blocks of a scene after all strokes.
 
@@ -37,34 +58,63 @@ def answer_stroke_by_stroke(
     start = max((count for count in known if first <= count <= last), default=first - 1)
     for count in range(start + 1, last + 1):
         part = run.part((count - start - 1) / (last - start), (count - start) / (last - start))
-        present = evidence.until(count)
-        proposed = evolve(scene, present, settings, part)
-        if count > first:
-            stroke = present.strokes[-1]
-            proposed = _merged(known[count - 1], proposed, stroke, present, scene.region, settings)
-        known[count] = proposed
-    return known[last]
+        if count == first:
+            strokes = evidence.strokes[:first]
+            known[count] = Answer(evolve(scene, evidence.until(first), settings, part), strokes)
+        else:
+            known[count] = _corrected(known[count - 1], evidence.strokes[count - 1], scene, evidence, settings, part)
+    return known[last].probability
+
+
+def _corrected(
+    before: Answer, stroke: Stroke, scene: Scene, evidence: Evidence, settings: AdaptiveSettings, run: Run
+) -> Answer:
+    """Return the answer after one more stroke."""
+    depth = _depth_mm(before.probability > 0.5, stroke, scene.region)
+    strokes = (*before.strokes, replace(stroke, depth_mm=depth))
+    present = replace(evidence, strokes=strokes)
+    proposed = evolve(scene, present, settings, run)
+    return Answer(_merged(before.probability, proposed, stroke, depth, present, scene.region, settings), strokes)
+
+
+def _depth_mm(inside: Mask, stroke: Stroke, region: WorkRegion) -> float:
+    """Return how far the deepest part of a stroke lies from what it agrees with [mm]; 0 if it corrects nothing."""
+    wrong = ~inside if stroke.positive else inside
+    blocks = tuple(region.blocks_at(stroke.positions_mm).T)
+    if wrong.all():
+        return float("inf")
+    return float(ndimage.distance_transform_edt(wrong, sampling=region.block_mm)[blocks].max())
 
 
 def _merged(
     before: Float32,
     proposed: Float32,
     stroke: Stroke,
+    depth_mm: float,
     evidence: Evidence,
     region: WorkRegion,
     settings: AdaptiveSettings,
 ) -> Float32:
-    """Return `before` with those changes of `proposed` that touch the stroke or are certain."""
-    changes, count = ndimage.label((before > 0.5) != (proposed > 0.5))
+    """Return `before` with what `proposed` adds (takes away) where it touches the stroke or is certain."""
+    was, now = before > 0.5, proposed > 0.5
+    changes, count = ndimage.label(now & ~was if stroke.positive else was & ~now)
     if count == 0:
         return before
     reach = max(2 * float(region.block_mm.max()), TOUCH_SHARE * evidence.extent_mm(region.voxel_mm))
-    near = region.distance_mm(stroke.positions_mm) <= reach
-    certainty = ndimage.mean(np.abs(proposed - 0.5), changes, np.arange(count + 1))
-    accepted = np.asarray(certainty) > settings.far_confidence
-    accepted[np.unique(changes[near])] = True
-    accepted[0] = False
-    return np.where(accepted[changes], proposed, before)
+    distance = region.distance_mm(stroke.positions_mm)
+    certainty = np.abs(proposed - 0.5)
+    sure = np.asarray(ndimage.mean(certainty, changes, np.arange(count + 1))) > settings.far_confidence
+    touched = np.zeros(count + 1, dtype=np.bool_)
+    touched[np.unique(changes[distance <= reach])] = True
+    sure[0] = touched[0] = False
+    local = distance <= max(reach, settings.touched_depths * depth_mm)
+    if stroke.positive:
+        further = (distance <= 2 * max(reach, settings.touched_depths * depth_mm)) & (
+            certainty > settings.far_confidence
+        )
+        return np.where(touched[changes] & (local | further), proposed, before)
+    local |= certainty > settings.far_confidence
+    return np.where((touched[changes] & local) | sure[changes], proposed, before)
 
 
 def connected_to_prompts(mask: NDArray[np.bool_], evidence: Evidence, region: WorkRegion) -> NDArray[np.bool_]:

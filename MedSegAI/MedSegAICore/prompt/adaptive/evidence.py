@@ -6,6 +6,7 @@ Positions are millimetres along the volume's axes (k, j, i), counted from the ce
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,10 +63,22 @@ class Enclosure:
 
 @dataclass(frozen=True, eq=False)
 class Stroke:
-    """A click or a scribble: positions (n, 3) that are inside, or outside."""
+    """A click or a scribble.
+
+    Parameters
+    ----------
+    positions_mm
+        Positions (n, 3) [mm].
+    positive
+        Whether they are inside.
+    depth_mm
+        How deep they lay in the error that they correct: the distance to the border of the answer that the
+        user saw [mm]; None for a stroke that was made before there was an answer.
+    """
 
     positions_mm: Float64
     positive: bool
+    depth_mm: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,22 +170,31 @@ def evidence_on_slice(prompts: SlicePrompts, shape: tuple[int, int], geometry: V
     """
     voxel_mm = geometry.spacing_kji
     strokes = []
-    for picture, positive in ((prompts.inside, True), (prompts.outside, False)):
-        if picture is not None:
+    enclosed = prompts.enclosed
+    drawn = prompts.inside if prompts.inside is None or enclosed is None else prompts.inside & ~enclosed
+    for picture, positive in ((drawn, True), (prompts.outside, False)):
+        if picture is not None and picture.any():
             strokes.append(Stroke(np.argwhere(picture[None]) * voxel_mm, positive))
     for (column, row), positive in zip(prompts.points_xy, prompts.points_positive, strict=True):
         strokes.append(Stroke(np.round(np.array([[0.0, row, column]]) * voxel_mm, 6), bool(positive)))
-    enclosures: tuple[Enclosure, ...] = ()
+    enclosures = []
     if prompts.box_xyxy is not None and prompts.previous_mask is None:
-        first, last = prompts.box_xyxy[:2][::-1] - 0.5, prompts.box_xyxy[2:][::-1] + 0.5
-        centre, half = np.array([0.0, *(first + last) / 2]), np.array([*(last - first) / 2, 0.0])
-        axes = np.array([[0, 0, 1], [1, 0, 0], [0, 1, 0]], dtype=np.float64)
-        half_mm = half * np.array([voxel_mm[1], voxel_mm[2], 1.0])
-        enclosures = (Enclosure(centre * voxel_mm, axes, half_mm, voxel_mm[0] / 2),)
+        enclosures.append(_rows_and_columns(prompts.box_xyxy[:2][::-1], prompts.box_xyxy[2:][::-1], voxel_mm))
+    if enclosed is not None and enclosed.any():
+        voxels = np.argwhere(enclosed[None])
+        lasso = _rows_and_columns(voxels.min(axis=0)[1:], voxels.max(axis=0)[1:], voxel_mm)
+        enclosures.append(replace(lasso, drawn_mm=voxels * voxel_mm))
     guess = None
     if prompts.previous_mask is not None and (prompts.previous_mask >= 0.5).any():
         guess = VolumePatch(prompts.previous_mask.reshape(1, *shape), (0, 0, 0), geometry).tight()
-    return Evidence(enclosures, tuple(strokes), guess)
+    return Evidence(tuple(enclosures), tuple(strokes), guess)
+
+
+def _rows_and_columns(first: NDArray[Any], last: NDArray[Any], voxel_mm: Float64) -> Enclosure:
+    """Return the flat enclosure of the pixels from `first` to `last` (row, column) of a layer."""
+    centre, half = np.array([0.0, *(first + last) / 2]), (last - first + 1) / 2 * voxel_mm[1:]
+    axes = np.array([[0, 0, 1], [1, 0, 0], [0, 1, 0]], dtype=np.float64)
+    return Enclosure(centre * voxel_mm, axes, np.array([*half, 0.0]), voxel_mm[0] / 2)
 
 
 def _positions(ras: Float64, geometry: VolumeGeometry) -> Float64:

@@ -15,10 +15,10 @@ from scipy import ndimage
 from scipy.special import expit
 
 from ...engine.run import Run
-from .appearance import log_likelihood_ratio
+from .appearance import Examples, log_likelihood_ratio
 from .evidence import Evidence
 from .features import Features
-from .prior import Prior, build_prior
+from .prior import Prior, build_prior, normal
 from .random_walker import Accuracy, EdgeWeights, walk
 from .region import WorkRegion
 from .settings import AdaptiveSettings
@@ -40,7 +40,7 @@ class Scene:
     def size_bytes(self) -> int:
         """Memory it takes [bytes]."""
         features = self.features
-        arrays = (features.edge_image, features.codes, features.table, features.path_cost, *self.edges.along)
+        arrays = (features.edge_image, features.code, features.table, features.path_cost, *self.edges.along)
         return self.region.array.nbytes + sum(array.nbytes for array in arrays)
 
 
@@ -53,41 +53,39 @@ def evolve(scene: Scene, evidence: Evidence, settings: AdaptiveSettings, run: Ru
         The user stopped the run.
     """
     prior = build_prior(evidence, scene.region, scene.features, settings, run)
-    odds = prior.start
-    inside, outside = prior.inside_examples, prior.outside_examples
+    odds, examples = prior.start, prior.examples
     probability: Float32 | None = None
     for turn in range(settings.rounds):
         run.step(turn / settings.rounds, "Segmenting")
-        look = _look(scene, prior, inside, outside, len(evidence.strokes), settings)
+        look = _look(scene, prior, examples, len(evidence.strokes), settings, run)
         own = expit(look + odds + prior.lasting)
         start = own if probability is None else probability
         probability = walk(start, own, settings.trust, scene.edges, prior.seeds, EACH_ROUND, run)
-        distance = _border_distance(probability, prior, scene.region)
-        limit = settings.largest_distance_odds
-        odds = np.clip(distance / (settings.growth_blocks * scene.region.finest_mm), -limit, limit)
-        inside, outside = _examples(probability, distance, prior, evidence, scene.region, settings)
+        run.check()
+        distance = border_distance(probability, prior, scene.region)
+        growth = distance / (settings.growth_blocks * scene.region.finest_mm)
+        odds = np.clip(growth, -settings.farthest_odds, settings.inner_odds)
+        examples = _examples(probability, distance, prior, evidence, scene.region, settings)
     assert probability is not None  # noqa: S101  there is at least one round
     return probability
 
 
 def _look(
-    scene: Scene, prior: Prior, inside: Float32, outside: Float32, strokes: int, settings: AdaptiveSettings
+    scene: Scene, prior: Prior, examples: Examples, strokes: int, settings: AdaptiveSettings, run: Run
 ) -> Float32:
-    ratio = log_likelihood_ratio(
-        scene.features,
-        (inside + settings.click_inside * prior.inside_clicks).ravel(),
-        (outside + settings.click_outside * prior.outside_clicks).ravel(),
-        strokes,
-        settings.appearance,
+    with_clicks = Examples(
+        examples.inside + settings.click_inside * prior.clicks.inside,
+        examples.outside + settings.click_outside * prior.clicks.outside,
     )
+    ratio = log_likelihood_ratio(scene.features, with_clicks, strokes, settings.appearance, run)
     return ratio.reshape(scene.region.array.shape)
 
 
-def _border_distance(probability: Float32, prior: Prior, region: WorkRegion) -> Float32:
+def border_distance(probability: Float32, prior: Prior, region: WorkRegion) -> Float32:
     """Return the distance from the border [mm], positive inside; the seeds stand in for an empty inside."""
     inside = probability > 0.5
     if not inside.any():
-        inside = prior.inside_examples > 0
+        inside = (prior.examples.inside > 0).reshape(inside.shape)
     if inside.all():
         return np.full(inside.shape, np.float32(np.inf))
     within = ndimage.distance_transform_edt(inside, sampling=region.block_mm)
@@ -102,14 +100,10 @@ def _examples(
     evidence: Evidence,
     region: WorkRegion,
     settings: AdaptiveSettings,
-) -> tuple[Float32, Float32]:
+) -> Examples:
     """Return the weights of the present inside and outside as examples, each with sum 1."""
     width = settings.background_share * evidence.extent_mm(region.voxel_mm)
     inside = np.where(probability > 0.5, probability, 0)
     near = np.exp(np.minimum(distance, 0) / width)
     outside = np.where(probability < 0.5, (1 - probability) * prior.nearness * near, 0)
-    return _normal(inside), _normal(outside)
-
-
-def _normal(weights: NDArray[np.floating]) -> Float32:
-    return np.asarray(weights / (weights.sum() + 1e-9), dtype=np.float32)
+    return Examples(normal(inside), normal(outside))

@@ -22,6 +22,9 @@ SCALES = (1.0, 2.5)
 CODE_SCALES = (0.8, 1.8)
 """Standard deviations of the two intensities whose joint histogram is learned [blocks]."""
 
+CODE_BINS = 40
+"""Bins of the joint histogram along each intensity."""
+
 EDGE_SCALE = 0.5
 """Standard deviation of the intensities that edges are measured on [blocks]."""
 
@@ -62,17 +65,17 @@ class Features:
     ----------
     edge_image
         Hardly smoothed scaled intensities (k, j, i), for edges.
-    codes
-        Scaled intensities at two scales (2, n), for the joint histogram.
+    code
+        Bin (n,) of each voxel in the joint histogram of the intensities at two scales.
     table
-        Standardised features (n, m): gradient, Laplacian, local deviation and the Hessian's eigenvalues at
+        Standardised features (m, n): gradient, Laplacian, local deviation and the Hessian's eigenvalues at
         each scale, and intensities.
     path_cost
         Price of a millimetre for geodesic distances (k, j, i), at least 1.
     """
 
     edge_image: Float32
-    codes: Float32
+    code: NDArray[np.int32]
     table: Float32
     path_cost: Float32
 
@@ -101,10 +104,15 @@ def compute_features(region: WorkRegion, scale: IntensityScale, edge_price: floa
     gradient = np.sqrt(sum(part * part for part in _gradient(codes[0], step)))
     return Features(
         edge_image=_blurred(scaled, EDGE_SCALE, step),
-        codes=np.stack([code.ravel() for code in codes]),
-        table=np.stack([_standardised(column) for column in columns], axis=1),
+        code=_joint_bin(codes[0], codes[1]),
+        table=np.stack([_standardised(column) for column in columns]),
         path_cost=(1 + edge_price * gradient / (np.median(gradient) + 1e-3)).astype(np.float32),
     )
+
+
+def _joint_bin(fine: Float32, coarse: Float32) -> NDArray[np.int32]:
+    row, column = (np.clip((code * CODE_BINS).astype(np.int32), 0, CODE_BINS - 1) for code in (fine, coarse))
+    return np.asarray((row * CODE_BINS + column).ravel())
 
 
 def _blurred(array: Float32, sigma: float, step: NDArray[np.float64]) -> Float32:

@@ -11,6 +11,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from ...engine.run import Run
+from .appearance import Examples
 from .evidence import Enclosure, Evidence, Stroke
 from .features import Features
 from .geodesic import geodesic_distance
@@ -39,10 +40,10 @@ class Prior:
         Log odds from which the first round starts.
     lasting
         Log odds that every round adds: reach, what is shut out, and the clicks.
-    inside_examples, outside_examples
-        Weights of the first examples of both looks, each with sum 1.
-    inside_clicks, outside_clicks
-        Weights of the clicks' neighbourhoods as examples.
+    examples
+        The first examples of both looks, each with sum 1.
+    clicks
+        The strokes' neighbourhoods as examples, each stroke with sum 1.
     nearness
         Weight [0, 1] of a voxel as example of the outside.
     seeds
@@ -51,10 +52,8 @@ class Prior:
 
     start: Float32
     lasting: Float32
-    inside_examples: Float32
-    outside_examples: Float32
-    inside_clicks: Float32
-    outside_clicks: Float32
+    examples: Examples
+    clicks: Examples
     nearness: Float32
     seeds: Seeds
 
@@ -137,14 +136,13 @@ def build_prior(
     for one in enclosed:
         shut_out[one.layer & ~one.inside] = FORBIDDEN_ODDS
     start = _start(evidence, enclosed, region, extent, settings)
-    inside, outside = _first_examples(evidence, enclosed, region, extent, start, reach)
     return Prior(
         start=start,
         lasting=reach + shut_out + influence,
-        inside_examples=inside,
-        outside_examples=outside,
-        inside_clicks=_examples(evidence.positive_strokes(), region),
-        outside_clicks=_examples(evidence.negative_strokes(), region),
+        examples=_first_examples(evidence, enclosed, region, extent, start, reach),
+        clicks=Examples(
+            _neighbourhoods(evidence.positive_strokes(), region), _neighbourhoods(evidence.negative_strokes(), region)
+        ),
         nearness=np.maximum(np.exp(reach), np.float32(0.02)),
         seeds=_seeds(evidence, region),
     )
@@ -179,7 +177,7 @@ def _guess(evidence: Evidence, region: WorkRegion) -> Float32:
 def _start(
     evidence: Evidence, enclosed: list[_Enclosed], region: WorkRegion, extent: float, settings: AdaptiveSettings
 ) -> Float32:
-    limit = settings.largest_distance_odds
+    limit = settings.farthest_odds
     if evidence.guess is not None:
         return (2 * _guess(evidence, region) - 1) * np.float32(limit)
     if enclosed:
@@ -196,21 +194,23 @@ def _first_examples(
     extent: float,
     start: Float32,
     reach: Float32,
-) -> tuple[Float32, Float32]:
-    """Return weights of the first examples: within and around the enclosures' slices, or around the clicks."""
+) -> Examples:
+    """Return the first examples: within and around the enclosures' slices, or around the clicks."""
     likely = 1 / (1 + np.exp(-start))
     if not enclosed or evidence.guess is not None:
-        return _normal(np.where(start > 0, likely, 0)), _normal(np.where(start < 0, (1 - likely) * np.exp(reach), 0))
+        outside = np.where(start < 0, (1 - likely) * np.exp(reach), 0)
+        return Examples(normal(np.where(start > 0, likely, 0)), normal(outside))
     inside, outside = np.zeros_like(start), np.zeros_like(start)
     for one in enclosed:
         inside = np.maximum(inside, np.where(one.inside, likely, 0))
         ring = np.exp(-one.beyond_mm / (0.35 * extent)) * (one.across_mm <= region.block_mm.max())
         outside = np.maximum(outside, np.where(one.inside, 0.3 * (1 - likely), np.where(one.layer, ring, 0)))
-    return _normal(inside), _normal(outside)
+    return Examples(normal(inside), normal(outside))
 
 
-def _normal(weights: NDArray[np.floating]) -> Float32:
-    return np.asarray(weights / (weights.sum() + 1e-9), dtype=np.float32)
+def normal(weights: NDArray[np.floating]) -> Float32:
+    """Return weights (n,) with sum 1, as a flat array."""
+    return np.asarray(weights.ravel() / (weights.sum() + 1e-9), dtype=np.float32)
 
 
 def _seeds(evidence: Evidence, region: WorkRegion) -> Seeds:
@@ -224,7 +224,7 @@ def _seeds(evidence: Evidence, region: WorkRegion) -> Seeds:
     return Seeds(fixed, inside)
 
 
-def _examples(strokes: tuple[Stroke, ...], region: WorkRegion) -> Float32:
+def _neighbourhoods(strokes: tuple[Stroke, ...], region: WorkRegion) -> Float32:
     """Return the summed neighbourhoods of strokes, each with weight 1."""
     total = np.zeros(region.array.shape, dtype=np.float32)
     width = EXAMPLE_BLOCKS * region.finest_mm
@@ -233,7 +233,7 @@ def _examples(strokes: tuple[Stroke, ...], region: WorkRegion) -> Float32:
         distance = _distance_in(window, stroke, region)
         near = np.exp(-0.5 * (distance / width) ** 2)
         total[window] += (near / near.sum()).astype(np.float32)
-    return total
+    return total.ravel()
 
 
 def _distance_in(window: Cut, stroke: Stroke, region: WorkRegion) -> Float64:
@@ -277,9 +277,11 @@ def _influence(
 def _influence_reach(
     stroke: Stroke, others: Float64, region: WorkRegion, extent: float, settings: AdaptiveSettings
 ) -> float:
-    """Return how far a stroke's word counts [mm]: half way to the nearest stroke of the other kind."""
+    """Return how far a stroke's word counts [mm]: as far as its error is deep, and not to strokes of the other kind."""
     shortest = 1.2 * region.finest_mm
     longest = max(shortest, settings.largest_click_share * extent)
+    if stroke.depth_mm is not None:
+        longest = float(np.clip(settings.depth_share * stroke.depth_mm, shortest, longest))
     if len(others) == 0:
         return longest
     nearest = float(cKDTree(others).query(stroke.positions_mm)[0].min())

@@ -17,7 +17,7 @@ from ...prompts import Prompt
 from ...request import IntensityWindow
 from ...volume import ImageVolume, VolumePatch
 from ..segmenter import Capabilities, SliceAnswer, SliceImage, SlicePrompts, VolumeAnswer
-from .correction import answer_stroke_by_stroke, connected_to_prompts
+from .correction import Answer, answer_stroke_by_stroke, connected_to_prompts
 from .evidence import Evidence, evidence_in_volume, evidence_on_slice
 from .evolution import Scene
 from .features import IntensityScale, compute_features
@@ -138,7 +138,7 @@ class AdaptiveSegmenter:
 
     def _answer(self, scene_key: str, scene: Scene, evidence: Evidence, run: Run) -> Float32:
         """Return the answer on the blocks of a scene, going on from the longest prefix of strokes that is known."""
-        known: dict[int, Float32] = {}
+        known: dict[int, Answer] = {}
         keys = {n: f"{scene_key} {_digest(evidence.until(n))}" for n in range(len(evidence.strokes) + 1)}
         for count, key in keys.items():
             answer = self.cache.get(key)
@@ -146,7 +146,7 @@ class AdaptiveSegmenter:
                 known[count] = answer
         result = answer_stroke_by_stroke(scene, evidence, known, self.settings, run)
         for count, answer in known.items():
-            self.cache.put(keys[count], answer, answer.nbytes)
+            self.cache.put(keys[count], answer, answer.probability.nbytes)
         return result
 
 
