@@ -1,0 +1,36 @@
+"""What is promised about the adaptive model's speed, memory and time to stop."""
+
+from __future__ import annotations
+
+import pytest
+from Benchmarks.bench_adaptive import MEMORY_LIMIT, peak_megabytes, slice_seconds, stop_seconds, unwatched
+from Benchmarks.large_ct import large_case
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def large(shared):
+    return large_case("liver")
+
+
+def test_a_click_on_a_slice_is_answered_at_once(shared):
+    seconds = slice_seconds(repeats=3)
+    print(seconds)
+    assert max(seconds.values()) <= 0.25
+
+
+@pytest.mark.parametrize("prompts", ["click", "box and clicks"])
+def test_a_large_volume_fits_into_memory(shared, prompts):
+    assert peak_megabytes(prompts) <= MEMORY_LIMIT
+
+
+def test_a_run_looks_at_its_cancel_token_all_the_time(large):
+    longest, where = unwatched(large, prompts=2)
+    assert longest <= 0.3, where
+
+
+def test_a_cancelled_run_stops_at_once(large):
+    stops = stop_seconds(large, stops=8)
+    assert stops, "every run ended before it was cancelled"
+    assert max(stops) <= 0.3

@@ -1,0 +1,47 @@
+"""What is promised about the adaptive model's accuracy, on a real CT with prompts placed by rule."""
+
+from __future__ import annotations
+
+from statistics import mean
+
+import pytest
+from Benchmarks import baselines
+from Benchmarks.accuracy_sets import PROMISED, promised
+from Benchmarks.accuracy_table import adaptive, score
+from MedSegAICore.evaluation.interactive import dice
+
+pytestmark = [pytest.mark.accuracy, pytest.mark.filterwarnings("ignore:The probability range:UserWarning")]
+
+
+@pytest.fixture(scope="module")
+def structures(shared):
+    return dict(zip(PROMISED, promised(shared / "data"), strict=True))
+
+
+@pytest.fixture(scope="module")
+def scores(structures):
+    method = adaptive()
+    found = {name: score(structure, "adaptive", method, clicks=10) for name, structure in structures.items()}
+    for one in found.values():
+        print(one.structure, [f"{value:.3f}" for value in one.dice])
+    return found
+
+
+@pytest.mark.parametrize("name", PROMISED)
+def test_a_box_and_five_clicks_are_enough_for_an_organ(scores, name):
+    assert scores[name].after(5) >= 0.82
+
+
+@pytest.mark.parametrize("name", PROMISED)
+def test_ten_clicks_make_it_better(scores, name):
+    assert scores[name].after(10) >= 0.88
+
+
+@pytest.mark.parametrize("method", [baselines.walk, baselines.grow])
+def test_the_adaptive_model_beats_the_classic_methods_on_the_same_prompts(scores, structures, method):
+    classic = [
+        dice(method(structure.image, scores[name].prompts[:6]), structure.truth)
+        for name, structure in structures.items()
+    ]
+    print(method.__name__, [f"{value:.3f}" for value in classic])
+    assert mean(one.after(5) for one in scores.values()) > mean(classic)
