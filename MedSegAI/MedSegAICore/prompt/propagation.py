@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..engine.run import Run
 from ..errors import NoPositivePrompt
@@ -31,6 +32,12 @@ SMALLEST_QUALITY = 0.5
 
 FAINT = 0.02
 """Probability below which a voxel is outside beyond doubt and is not kept."""
+
+LOOK_PERCENTILES = (10.0, 90.0)
+"""Intensities of the prompted slice's mask that the structure is known by."""
+
+SMALLEST_LIKENESS = 0.4
+"""Share of a slice's mask that must lie between them, half of what the prompted slice has; less ends the walk."""
 
 BOX_GROWTH = 0.08
 """Share of its side by which the box of the previous slice grows; structures rarely change faster."""
@@ -66,6 +73,10 @@ class Walk:
     def grid(self, index: int) -> SliceGrid:
         """Return the grid of a slice of this walk."""
         return grid_of_slice(self.image.geometry, self.axis, index)
+
+    def picture(self, index: int) -> Float32:
+        """Return the intensities of a slice of this walk (rows, columns)."""
+        return cut_image(self.image, self.grid(index))
 
     def answer(self, index: int, prompts: SlicePrompts, run: Run) -> SliceAnswer:
         """Return the model's answer on one slice."""
@@ -108,7 +119,7 @@ def propagate(walk: Walk, run: Run) -> VolumeAnswer:
     for index in prompted:
         for stride in (-1, 1):
             slices = _stops(index, stride, prompted, first, last)
-            _walk_from(walk, guesses[index], slices, own, answers, run)
+            _walk_from(walk, index, guesses[index], slices, own, answers, run)
     return _assemble(walk, answers)
 
 
@@ -126,6 +137,7 @@ def _stops(start: int, stride: int, prompted: list[int], first: int, last: int) 
 
 def _walk_from(
     walk: Walk,
+    start: int,
     guess: Float32,
     slices: range,
     own: dict[int, SlicePrompts],
@@ -134,13 +146,15 @@ def _walk_from(
 ) -> None:
     if not (guess >= 0.5).any():
         return
+    look = np.percentile(walk.picture(start)[guess >= 0.5], LOOK_PERCENTILES)
     for index in slices:
         run.step(len(answers) / len(own), "Following the structure")
         answer = walk.answer(index, _with_guess(own[index], guess, walk.segmenter), run)
-        if walk.limits is None and _has_ended(answer, guess):
+        inside = answer.probability >= 0.5
+        if walk.limits is None and (_has_ended(answer, guess) or not _is_alike(walk.picture(index)[inside], look)):
             return
         answers[index] = walk.stored(index, answer)
-        guess = answer.probability if (answer.probability >= 0.5).any() else guess
+        guess = answer.probability if inside.any() else guess
 
 
 def _has_ended(answer: SliceAnswer, previous: Float32) -> bool:
@@ -151,6 +165,11 @@ def _has_ended(answer: SliceAnswer, previous: Float32) -> bool:
     if np.count_nonzero(now & before) / np.count_nonzero(now | before) < SMALLEST_OVERLAP:
         return True
     return answer.quality is not None and answer.quality < SMALLEST_QUALITY
+
+
+def _is_alike(intensities: Float32, look: NDArray[np.floating]) -> bool:
+    """Tell whether enough of a slice's mask looks like the prompted slice's."""
+    return bool(np.mean((intensities >= look[0]) & (intensities <= look[1])) >= SMALLEST_LIKENESS)
 
 
 def _with_guess(prompts: SlicePrompts, guess: Float32, segmenter: PromptSegmenter) -> SlicePrompts:

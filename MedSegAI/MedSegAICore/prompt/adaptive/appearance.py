@@ -122,7 +122,7 @@ def _applied(table: Float32, first: Float32, weights: Float32) -> Float32:
     ratio = first * weights[-2] + weights[-1]
     for column, linear, square in zip(table, weights, weights[len(table) :], strict=False):
         ratio += column * (linear + square * column)
-    return ratio
+    return np.asarray(ratio)
 
 
 def _draw(weights: Float32, count: int) -> NDArray[np.int64]:

@@ -11,19 +11,19 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 from scipy.special import expit
 
 from ...engine.run import Run
 from .appearance import Examples, log_likelihood_ratio
 from .evidence import Evidence
 from .features import Features
-from .prior import Prior, build_prior, normal
+from .prior import Prior, border_distance, build_prior, normal
 from .random_walker import Accuracy, EdgeWeights, walk
 from .region import WorkRegion
 from .settings import AdaptiveSettings
 
 Float32 = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 
 EACH_ROUND = Accuracy(steps=30, tolerance=5e-3)
 
@@ -62,7 +62,7 @@ def evolve(scene: Scene, evidence: Evidence, settings: AdaptiveSettings, run: Ru
         start = own if probability is None else probability
         probability = walk(start, own, settings.trust, scene.edges, prior.seeds, EACH_ROUND, run)
         run.check()
-        distance = border_distance(probability, prior, scene.region)
+        distance = border_distance(_inside(probability, prior), scene.region)
         growth = distance / (settings.growth_blocks * scene.region.finest_mm)
         odds = np.clip(growth, -settings.farthest_odds, settings.inner_odds)
         examples = _examples(probability, distance, prior, evidence, scene.region, settings)
@@ -81,16 +81,10 @@ def _look(
     return ratio.reshape(scene.region.array.shape)
 
 
-def border_distance(probability: Float32, prior: Prior, region: WorkRegion) -> Float32:
-    """Return the distance from the border [mm], positive inside; the seeds stand in for an empty inside."""
+def _inside(probability: Float32, prior: Prior) -> Mask:
+    """Return the present inside; the first examples stand in for an empty one."""
     inside = probability > 0.5
-    if not inside.any():
-        inside = (prior.examples.inside > 0).reshape(inside.shape)
-    if inside.all():
-        return np.full(inside.shape, np.float32(np.inf))
-    within = ndimage.distance_transform_edt(inside, sampling=region.block_mm)
-    beyond = ndimage.distance_transform_edt(~inside, sampling=region.block_mm)
-    return np.asarray(within - beyond, dtype=np.float32)
+    return inside if inside.any() else (prior.examples.inside > 0).reshape(inside.shape)
 
 
 def _examples(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
@@ -28,6 +28,16 @@ FORBIDDEN_ODDS = -6.0
 
 EXAMPLE_BLOCKS = 1.5
 """Standard deviation of a click's neighbourhood as example of a look [blocks]."""
+
+
+FIRST_DEPTH_SHARE = 0.125
+"""Depth at which a first stroke is taken to lie in a structure that nothing encloses, as share of its extent."""
+
+TEACHING_BLOCKS = 3.0
+"""Depth of an error from which its correction counts fully as an example of a look [blocks]."""
+
+SHORTEST_REACH_BLOCKS = 0.8
+"""Reach of a stroke that corrects an error of one block [blocks]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,10 +145,10 @@ def build_prior(
     shut_out = np.zeros(region.array.shape, dtype=np.float32)
     for one in enclosed:
         shut_out[one.layer & ~one.inside] = FORBIDDEN_ODDS
-    start = _start(evidence, enclosed, region, extent, settings)
+    start = _start(evidence, enclosed, region, features, extent, settings, run)
     return Prior(
         start=start,
-        lasting=reach + shut_out + influence,
+        lasting=reach + shut_out + influence + np.float32(settings.inclination),
         examples=_first_examples(evidence, enclosed, region, extent, start, reach),
         clicks=Examples(
             _neighbourhoods(evidence.positive_strokes(), region), _neighbourhoods(evidence.negative_strokes(), region)
@@ -175,16 +185,28 @@ def _guess(evidence: Evidence, region: WorkRegion) -> Float32:
 
 
 def _start(
-    evidence: Evidence, enclosed: list[_Enclosed], region: WorkRegion, extent: float, settings: AdaptiveSettings
+    evidence: Evidence,
+    enclosed: list[_Enclosed],
+    region: WorkRegion,
+    features: Features,
+    extent: float,
+    settings: AdaptiveSettings,
+    run: Run,
 ) -> Float32:
+    """Return the log odds of the first round: of the guess, else of the enclosures, else around the strokes."""
     limit = settings.farthest_odds
     if evidence.guess is not None:
-        return (2 * _guess(evidence, region) - 1) * np.float32(limit)
+        depth = border_distance(_guess(evidence, region) >= 0.5, region)
+        odds = np.clip(depth / (settings.growth_blocks * region.finest_mm), -limit, settings.inner_odds)
+        return np.asarray(odds, dtype=np.float32)
     if enclosed:
         odds = [np.clip(settings.enclosure_odds * one.depth, -2.5, 2.5) + one.fading for one in enclosed]
         return np.asarray(np.maximum(reduce(np.maximum, odds), -1.5 * limit), dtype=np.float32)
-    distance = reduce(np.minimum, [region.distance_mm(s.positions_mm) for s in evidence.positive_strokes()])
-    return np.asarray(np.clip(limit * (1 - 4 * distance / extent), -1.5 * limit, limit), dtype=np.float32)
+    source = _seeds(replace(evidence, forbidden=None), region).inside
+    distance = geodesic_distance(source, features.path_cost, region.block_mm, 2, run)
+    return np.asarray(
+        np.clip(limit * (1 - distance / (FIRST_DEPTH_SHARE * extent)), -1.5 * limit, limit), dtype=np.float32
+    )
 
 
 def _first_examples(
@@ -195,17 +217,30 @@ def _first_examples(
     start: Float32,
     reach: Float32,
 ) -> Examples:
-    """Return the first examples: within and around the enclosures' slices, or around the clicks."""
+    """Return the first examples: within and around the enclosures' slices, or the guess, or around the strokes."""
     likely = 1 / (1 + np.exp(-start))
-    if not enclosed or evidence.guess is not None:
+    if evidence.guess is not None:
+        # the border of the guess may be wrong here: what lies deep counts more
+        depth = np.maximum(border_distance(_guess(evidence, region) >= 0.5, region), 0)
+        return Examples(normal(depth), normal(np.where(start < 0, (1 - likely) * np.exp(reach), 0)))
+    if not enclosed:
         outside = np.where(start < 0, (1 - likely) * np.exp(reach), 0)
-        return Examples(normal(np.where(start > 0, likely, 0)), normal(outside))
+        return Examples(normal(_neighbourhoods(evidence.positive_strokes(), region)), normal(outside))
     inside, outside = np.zeros_like(start), np.zeros_like(start)
     for one in enclosed:
         inside = np.maximum(inside, np.where(one.inside, likely, 0))
         ring = np.exp(-one.beyond_mm / (0.35 * extent)) * (one.across_mm <= region.block_mm.max())
         outside = np.maximum(outside, np.where(one.inside, 0.3 * (1 - likely), np.where(one.layer, ring, 0)))
     return Examples(normal(inside), normal(outside))
+
+
+def border_distance(inside: Mask, region: WorkRegion) -> Float32:
+    """Return the distance (k, j, i) from the border of a mask of blocks [mm], positive inside."""
+    if inside.all():
+        return np.full(inside.shape, np.float32(np.inf))
+    within = ndimage.distance_transform_edt(inside, sampling=region.block_mm)
+    beyond = ndimage.distance_transform_edt(~inside, sampling=region.block_mm)
+    return np.asarray(within - beyond, dtype=np.float32)
 
 
 def normal(weights: NDArray[np.floating]) -> Float32:
@@ -232,8 +267,15 @@ def _neighbourhoods(strokes: tuple[Stroke, ...], region: WorkRegion) -> Float32:
         window = region.around(stroke.positions_mm, 4 * width)
         distance = _distance_in(window, stroke, region)
         near = np.exp(-0.5 * (distance / width) ** 2)
-        total[window] += (near / near.sum()).astype(np.float32)
+        total[window] += (_teaching(stroke, region) * near / near.sum()).astype(np.float32)
     return total.ravel()
+
+
+def _teaching(stroke: Stroke, region: WorkRegion) -> float:
+    """Return how much a stroke teaches about looks [0, 1]: one that moves the border by a block teaches little."""
+    if stroke.depth_mm is None:
+        return 1.0
+    return min(1.0, stroke.depth_mm / (TEACHING_BLOCKS * region.finest_mm))
 
 
 def _distance_in(window: Cut, stroke: Stroke, region: WorkRegion) -> Float64:
@@ -278,10 +320,9 @@ def _influence_reach(
     stroke: Stroke, others: Float64, region: WorkRegion, extent: float, settings: AdaptiveSettings
 ) -> float:
     """Return how far a stroke's word counts [mm]: as far as its error is deep, and not to strokes of the other kind."""
-    shortest = 1.2 * region.finest_mm
-    longest = max(shortest, settings.largest_click_share * extent)
-    if stroke.depth_mm is not None:
-        longest = float(np.clip(settings.depth_share * stroke.depth_mm, shortest, longest))
+    shortest = SHORTEST_REACH_BLOCKS * region.finest_mm
+    deep = FIRST_DEPTH_SHARE * extent if stroke.depth_mm is None else settings.depth_share * stroke.depth_mm
+    longest = float(np.clip(deep, shortest, max(shortest, settings.largest_click_share * extent)))
     if len(others) == 0:
         return longest
     nearest = float(cKDTree(others).query(stroke.positions_mm)[0].min())

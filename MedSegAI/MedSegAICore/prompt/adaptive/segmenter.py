@@ -21,6 +21,7 @@ from .correction import Answer, answer_stroke_by_stroke, connected_to_prompts
 from .evidence import Evidence, evidence_in_volume, evidence_on_slice
 from .evolution import Scene
 from .features import IntensityScale, compute_features
+from .quality import answer_quality
 from .random_walker import EdgeWeights
 from .refinement import refined
 from .region import WorkRegion
@@ -74,8 +75,8 @@ class AdaptiveSegmenter:
         spacing_ijk = (*image.spacing_mm[::-1], min(image.spacing_mm))
         geometry = VolumeGeometry.from_components((1, *image.pixels.shape), spacing_ijk)
         evidence = evidence_on_slice(prompts, image.pixels.shape, geometry)
-        patch = self._segment(layer, image.key, geometry, evidence, self.settings.blocks_across_slice, run)
-        return SliceAnswer(patch.full()[0])
+        answer = self._segment(layer, image.key, geometry, evidence, self.settings.blocks_across_slice, run)
+        return SliceAnswer(answer.probability.full()[0], answer.quality)
 
     def segment_volume(
         self, image: ImageVolume, prompts: tuple[Prompt, ...], window: IntensityWindow, run: Run
@@ -84,7 +85,7 @@ class AdaptiveSegmenter:
         del window
         evidence = evidence_in_volume(prompts, image.geometry)
         across = self.settings.blocks_across_volume
-        return VolumeAnswer(self._segment(image.array, image.fingerprint, image.geometry, evidence, across, run))
+        return self._segment(image.array, image.fingerprint, image.geometry, evidence, across, run)
 
     def _segment(
         self,
@@ -94,7 +95,7 @@ class AdaptiveSegmenter:
         evidence: Evidence,
         blocks_across: float,
         run: Run,
-    ) -> VolumePatch:
+    ) -> VolumeAnswer:
         voxel_mm = geometry.spacing_kji
         block = self._block_mm(evidence.extent_mm(voxel_mm), voxel_mm, blocks_across)
         low, high = region_of_interest(evidence, voxel_mm)
@@ -106,7 +107,8 @@ class AdaptiveSegmenter:
         kept = connected_to_prompts(fine >= 0.5, evidence, scene.region)
         # islands that no prompt touches stay below one half, so that a lower threshold does not bring them back
         probability = np.where(kept | (fine < 0.5), fine, np.float32(0))
-        return VolumePatch(probability, scene.region.offset, geometry)
+        patch = VolumePatch(probability, scene.region.offset, geometry)
+        return VolumeAnswer(patch, answer_quality(scene, coarse))
 
     def _block_mm(self, extent_mm: float, voxel_mm: Float64, blocks_across: float) -> float:
         finest = float(voxel_mm.min())

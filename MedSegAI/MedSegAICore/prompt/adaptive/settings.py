@@ -27,6 +27,8 @@ class AdaptiveSettings:
         Inside it is small, so that clicks and looks can still take away what lies deep.
     enclosure_odds
         Log odds at the centre of a box or lasso; 0 on the inscribed ellipse.
+    inclination
+        Log odds that every voxel gets: the random walk shrinks what is round.
     trust
         Weight of a voxel's own probability against its neighbours in the random walk.
     contrast, weakest_edge
@@ -63,6 +65,7 @@ class AdaptiveSettings:
     farthest_odds: float = 3.0
     inner_odds: float = 1.0
     enclosure_odds: float = 3.0
+    inclination: float = 0.4
     trust: float = 0.6
     contrast: float = 1.5
     weakest_edge: float = 0.01
