@@ -25,6 +25,9 @@ Mask = NDArray[np.bool_]
 TOUCH_SHARE = 0.12
 """A change within this share of the extent of a click touches it."""
 
+FAR_DEPTH_BLOCKS = 2.0
+"""A click in an error less deep moves a border and says nothing about what is far away [blocks]."""
+
 
 @dataclass(frozen=True, eq=False)
 class Answer:
@@ -107,14 +110,13 @@ def _merged(
     touched = np.zeros(count + 1, dtype=np.bool_)
     touched[np.unique(changes[distance <= reach])] = True
     sure[0] = touched[0] = False
-    local = distance <= max(reach, settings.touched_depths * depth_mm)
-    if stroke.positive:
-        further = (distance <= 2 * max(reach, settings.touched_depths * depth_mm)) & (
-            certainty > settings.far_confidence
-        )
-        return np.where(touched[changes] & (local | further), proposed, before)
-    local |= certainty > settings.far_confidence
-    return np.where((touched[changes] & local) | sure[changes], proposed, before)
+    local_mm = max(reach, settings.touched_depths * depth_mm)
+    accepted = touched[changes] & (distance <= local_mm)
+    if depth_mm > FAR_DEPTH_BLOCKS * region.finest_mm:
+        certain = certainty > settings.far_confidence
+        accepted |= touched[changes] & certain & ((distance <= 2 * local_mm) | (not stroke.positive))
+        accepted |= sure[changes] & (not stroke.positive)
+    return np.where(accepted, proposed, before)
 
 
 def connected_to_prompts(mask: NDArray[np.bool_], evidence: Evidence, region: WorkRegion) -> NDArray[np.bool_]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from MedSegAICore.engine.run import Run
 from MedSegAICore.prompt.adaptive import correction
-from MedSegAICore.prompt.adaptive.appearance import AppearanceSettings, log_likelihood_ratio
+from MedSegAICore.prompt.adaptive.appearance import AppearanceSettings, Examples, log_likelihood_ratio
 from MedSegAICore.prompt.adaptive.evidence import Enclosure, Evidence, Stroke
 from MedSegAICore.prompt.adaptive.evolution import Scene
 from MedSegAICore.prompt.adaptive.features import IntensityScale, compute_features
@@ -30,13 +30,18 @@ def examples(where) -> np.ndarray:
     return (weights / weights.sum()).ravel()
 
 
+def learned(scene: Scene, inside, outside, strokes: int) -> np.ndarray:
+    settings = AppearanceSettings()
+    return log_likelihood_ratio(scene.features, Examples(inside, outside), strokes, settings, Run()).reshape(SHAPE)
+
+
 @pytest.mark.parametrize("strokes", [0, 3])
 def test_brightness_tells_two_tissues_apart(strokes):
     left = np.indices(SHAPE)[2] < 20
     array = np.random.default_rng(0).normal(0, 5, SHAPE) + 40 * left
     scene = scene_of(array)
     inside, outside = examples(np.s_[:, 5:12, 4:14]), examples(np.s_[:, 5:12, 26:36])
-    ratio = log_likelihood_ratio(scene.features, inside, outside, strokes, AppearanceSettings()).reshape(SHAPE)
+    ratio = learned(scene, inside, outside, strokes)
     assert np.mean(ratio[:, :, 3:17] > 0) > 0.95
     assert np.mean(ratio[:, :, 23:37] < 0) > 0.95
     assert np.abs(ratio).max() <= AppearanceSettings().largest
@@ -47,7 +52,7 @@ def test_strokes_teach_to_tell_textures_of_equal_brightness_apart():
     array = np.random.default_rng(0).normal(0, 1, SHAPE) * np.where(left, 30, 6)
     scene = scene_of(array)
     inside, outside = examples(np.s_[:, :, 2:16]), examples(np.s_[:, :, 24:38])
-    ratio = log_likelihood_ratio(scene.features, inside, outside, 6, AppearanceSettings()).reshape(SHAPE)
+    ratio = learned(scene, inside, outside, 6)
     assert np.mean(ratio[:, :, 3:17] > 0) > 0.85
     assert np.mean(ratio[:, :, 23:37] < 0) > 0.85
 
@@ -81,6 +86,30 @@ def test_a_new_stroke_changes_what_it_touches_and_elsewhere_only_what_is_certain
     assert result[:, 24:28, 24:28].all()
     assert not result[:, 24:28, 12:16].any()
     assert np.array_equal(result[:, 10:12], before[:, 10:12] > 0.5)
+
+
+@pytest.mark.parametrize("positive", [True, False])
+def test_a_click_inside_takes_nothing_away_and_one_outside_adds_nothing(monkeypatch, positive):
+    before = np.full(SHAPE, 0.1, np.float32)
+    before[:, 10:30, 10:30] = 0.9
+    opposite = np.where(before > 0.5, np.float32(0.02), np.float32(0.98))
+    click = Stroke(np.array([[3.0, 34, 20]] if positive else [[3.0, 20, 20]]), positive)
+    result = corrected(monkeypatch, [before, opposite], click) > 0.5
+    was = before > 0.5
+    assert not (was & ~result).any() if positive else not (result & ~was).any()
+    assert (result != was).any()
+
+
+def test_a_click_reaches_as_far_as_its_error_is_deep(monkeypatch):
+    before = np.full(SHAPE, 0.1, np.float32)
+    before[:, 10:30, 10:30] = 0.9
+    asked = []
+    monkeypatch.setattr(correction, "evolve", lambda _, present, *__: asked.append(present) or before)
+    enclosure = Enclosure(np.array([3.0, 20, 20]), np.eye(3)[:, [1, 2, 0]], np.array([12.0, 12, 0]), 0.5)
+    strokes = tuple(Stroke(np.array([[3.0, 20, column]]), positive=False) for column in (10.0, 20.0))
+    scene = scene_of(np.zeros(SHAPE))
+    correction.answer_stroke_by_stroke(scene, Evidence((enclosure,), strokes), {}, AdaptiveSettings(), Run())
+    assert [stroke.depth_mm for stroke in asked[-1].strokes] == [1.0, 10.0]
 
 
 def test_strokes_are_answered_one_after_the_other_from_what_is_known(monkeypatch):
