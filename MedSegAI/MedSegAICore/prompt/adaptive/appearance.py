@@ -31,7 +31,7 @@ class AppearanceSettings:
         How much the inside's most frequent looks count beyond their frequency; it fades as strokes come in.
         A box encloses more than the structure, but mostly the structure.
     samples
-        Voxels drawn for the logistic regression.
+        Voxels drawn for the logistic regression; at most a quarter of all.
     ridge
         Its penalty, per thousand samples, on leaving the histogram's opinion.
     """
@@ -97,7 +97,7 @@ def _corrected(
     features: Features, first: Float32, examples: Examples, settings: AppearanceSettings, run: Run
 ) -> Float32:
     """Ridge logistic regression by Newton's method, on features, their squares and the first opinion."""
-    half = settings.samples // 2
+    half = max(1, min(settings.samples, features.table.shape[1] // 4) // 2)
     drawn = np.concatenate([_draw(examples.inside, half), _draw(examples.outside, half)])
     is_inside = np.repeat([1.0, 0.0], half)
     table = features.table[:, drawn].T.astype(np.float64)

@@ -38,6 +38,10 @@ SAMPLE_LIMIT = 200_000
 """Voxels that the intensity scale is learned from."""
 
 
+ROOM_MM = 10.0
+"""A click needs at least this much of the region around it [mm]."""
+
+
 def build(spec: ModelSpec, weights: Path | None, plan: DevicePlan, cache: ByteBoundedCache) -> AdaptiveSegmenter:
     """Return the adaptive model; it has no weights and runs on the processor."""
     del weights, plan
@@ -179,10 +183,15 @@ def region_of_interest(evidence: Evidence, voxel_mm: Float64) -> tuple[Float64, 
         first = np.array(evidence.guess.offset) * voxel_mm
         last = first + np.array(evidence.guess.array.shape) * voxel_mm
         corners += [first - (0.6 * extent + 20), last + (0.6 * extent + 20)]
-    for stroke in evidence.strokes:
-        # few clicks move a box's region, so that its features and answers can be used again
-        margin_mm = 0.15 * extent + 5 if evidence.enclosures else 0.6 * extent + 25
-        corners += [stroke.positions_mm.min(axis=0) - margin_mm, stroke.positions_mm.max(axis=0) + margin_mm]
+    for index, stroke in enumerate(evidence.strokes):
+        first, last = stroke.positions_mm.min(axis=0), stroke.positions_mm.max(axis=0)
+        if index >= evidence.first_strokes:
+            low, high = np.min(corners, axis=0), np.max(corners, axis=0)
+            # a later click seldom moves the region, so that features and answers can be used again
+            if (first - ROOM_MM >= low).all() and (last + ROOM_MM <= high).all():
+                continue
+        margin_mm = 0.6 * extent + 25
+        corners += [first - margin_mm, last + margin_mm]
     return np.min(corners, axis=0), np.max(corners, axis=0)
 
 
