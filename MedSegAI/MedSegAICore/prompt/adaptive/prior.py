@@ -14,7 +14,7 @@ from ...engine.run import Run
 from .appearance import Examples
 from .evidence import Enclosure, Evidence, Stroke
 from .features import Features
-from .geodesic import geodesic_distance
+from .geodesic import FAR, geodesic_distance
 from .random_walker import Seeds
 from .region import Cut, WorkRegion
 from .settings import AdaptiveSettings
@@ -237,7 +237,7 @@ def _first_examples(
 def border_distance(inside: Mask, region: WorkRegion) -> Float32:
     """Return the distance (k, j, i) from the border of a mask of blocks [mm], positive inside."""
     if inside.all():
-        return np.full(inside.shape, np.float32(np.inf))
+        return np.full(inside.shape, FAR)
     within = ndimage.distance_transform_edt(inside, sampling=region.block_mm)
     beyond = ndimage.distance_transform_edt(~inside, sampling=region.block_mm)
     return np.asarray(within - beyond, dtype=np.float32)
