@@ -30,6 +30,8 @@ class ImageVolume:
         The grid of the voxels.
     warnings
         What was repaired, in words for the user.
+    known_fingerprint
+        Fingerprint of a view of an image that has one; "" lets the voxels be hashed when it is asked for.
 
     Raises
     ------
@@ -42,6 +44,7 @@ class ImageVolume:
     array: NDArray[Any]
     geometry: VolumeGeometry
     warnings: tuple[str, ...] = field(default=())
+    known_fingerprint: str = ""
 
     def __post_init__(self) -> None:
         array = np.asarray(self.array)
@@ -56,6 +59,8 @@ class ImageVolume:
     @cached_property
     def fingerprint(self) -> str:
         """Hash of voxels, type and geometry: two volumes with one fingerprint are the same image."""
+        if self.known_fingerprint:
+            return self.known_fingerprint
         digest = hashlib.blake2b(digest_size=16)
         header = (self.array.dtype.str, self.array.shape, self.geometry.ijk_to_ras.tobytes())
         digest.update(repr(header).encode())
@@ -68,9 +73,10 @@ class ImageVolume:
         return self._canonical
 
     @cached_property
-    def _canonical(self) -> ImageVolume:  # kept, because its fingerprint takes time
+    def _canonical(self) -> ImageVolume:
         view = canonical_view(self.array, self.geometry)
-        return ImageVolume(view, canonical_geometry(self.geometry), self.warnings)
+        name = f"{self.fingerprint} canonical"
+        return ImageVolume(view, canonical_geometry(self.geometry), self.warnings, known_fingerprint=name)
 
 
 def _check_scalar_volume(array: NDArray[Any]) -> None:

@@ -10,6 +10,9 @@ from pathlib import Path
 THREADS_VARIABLE = "OMP_NUM_THREADS"
 """What torch, NumPy and SciPy read when they are first imported."""
 
+LINEAR_ALGEBRA_VARIABLE = "OPENBLAS_NUM_THREADS"
+"""What NumPy's and SciPy's linear algebra reads before the one above."""
+
 
 def spare_one_core() -> None:
     """Let the numeric libraries of this process leave one core to the application.
@@ -17,6 +20,8 @@ def spare_one_core() -> None:
     Works only before they are imported; what the user has set stays.
     """
     os.environ.setdefault(THREADS_VARIABLE, str(max(1, physical_cores() - 1)))
+    # the matrices of the adaptive model are so small that more threads only wait for each other
+    os.environ.setdefault(LINEAR_ALGEBRA_VARIABLE, "1")
 
 
 def physical_cores() -> int:

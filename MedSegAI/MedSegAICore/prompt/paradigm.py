@@ -58,7 +58,9 @@ def segment_prompts(request: SegmentationRequest, segmenter: PromptSegmenter, ru
     image = request.image.canonical()
     prompts = tuple(_canonical(prompt) for prompt in task.prompts)
     check_prompts(prompts, image.geometry)
+    run.check()
     window = task.window or automatic_window(image)
+    run.check()
     scope = task.scope
     if isinstance(scope, SliceScope):
         grid = grid_of_plane(image.geometry, scope.plane)
@@ -82,6 +84,7 @@ def _result(
     began: float,
 ) -> SegmentationResult:
     stored = request.image.geometry
+    empty = () if masks[0].array.any() else ("Nothing was found. Add a point inside the structure.",)
     masks = tuple(mask.in_storage_order(stored) for mask in masks)
     probability = answer.probability.in_storage_order(stored)
     return SegmentationResult(
@@ -90,7 +93,7 @@ def _result(
         provenance=provenance_of(task_to_dict(task), request.image, segmenter, time.perf_counter() - began),
         quality=answer.quality,
         candidates=masks[1:],
-        warnings=(*request.image.warnings, *answer.warnings),
+        warnings=(*request.image.warnings, *answer.warnings, *empty),
         segment=request.segment,
         generation=request.generation,
     )

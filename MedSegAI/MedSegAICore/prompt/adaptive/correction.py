@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ...engine.run import Run
+from ...volume import VolumePatch
 from .evidence import Evidence, Stroke
 from .evolution import Scene, evolve
 from .region import WorkRegion
 from .settings import AdaptiveSettings
 
 Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 TOUCH_SHARE = 0.12
@@ -119,27 +121,28 @@ def _merged(
     return np.where(accepted, proposed, before)
 
 
-def connected_to_prompts(mask: NDArray[np.bool_], evidence: Evidence, region: WorkRegion) -> NDArray[np.bool_]:
-    """Return the islands of a mask (k, j, i) of the region's voxels that a prompt touches; all, if none does."""
-    islands, count = ndimage.label(mask)
+def loose_islands(mask: VolumePatch, evidence: Evidence) -> NDArray[np.bool_]:
+    """Return the islands of a mask (k, j, i) that no prompt touches; none, if no prompt touches any."""
+    islands, count = ndimage.label(mask.array)
     if count < 2:
-        return mask
-    kept = np.zeros(count + 1, dtype=np.bool_)
-    for positions in _anchors(evidence, region):
-        voxels = np.round(positions / region.voxel_mm).astype(int) - region.offset
-        inside = ((voxels >= 0) & (voxels < np.array(region.shape))).all(axis=1)
-        kept[islands[tuple(voxels[inside].T)]] = True
-    kept[0] = False
-    return np.asarray(kept[islands]) if kept.any() else mask
+        return np.zeros(mask.array.shape, dtype=np.bool_)
+    loose = np.ones(count + 1, dtype=np.bool_)
+    loose[0] = False
+    voxel_mm = mask.geometry.spacing_kji
+    for positions in _anchors(evidence, voxel_mm):
+        voxels = np.round(positions / voxel_mm).astype(int) - mask.offset
+        inside = ((voxels >= 0) & (voxels < np.array(mask.array.shape))).all(axis=1)
+        loose[islands[tuple(voxels[inside].T)]] = False
+    return np.asarray(loose[islands]) & (not loose[1:].all())
 
 
-def _anchors(evidence: Evidence, region: WorkRegion) -> list[NDArray[np.float64]]:
+def _anchors(evidence: Evidence, voxel_mm: Float64) -> list[NDArray[np.float64]]:
     """Return positions (n, 3) [mm] that must hold: positive strokes, what enclosures enclose, and the guess."""
     anchors = [stroke.positions_mm for stroke in evidence.positive_strokes()]
     if evidence.guess is not None:
-        anchors.append((np.argwhere(evidence.guess.array >= 0.5) + evidence.guess.offset) * region.voxel_mm)
+        anchors.append((np.argwhere(evidence.guess.array >= 0.5) + evidence.guess.offset) * voxel_mm)
     for enclosure in evidence.enclosures:
-        counts = np.maximum(2 * enclosure.half_mm / float(region.voxel_mm.min()), 0).astype(int) + 1
+        counts = np.maximum(2 * enclosure.half_mm / float(voxel_mm.min()), 0).astype(int) + 1
         steps = np.meshgrid(*[np.linspace(-half, half, n) for half, n in zip(enclosure.half_mm, counts, strict=True)])
         anchors.append(np.stack(steps, axis=-1).reshape(-1, 3) @ enclosure.axes.T + enclosure.centre_mm)
     return anchors

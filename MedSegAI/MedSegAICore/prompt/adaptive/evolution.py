@@ -58,11 +58,13 @@ def evolve(scene: Scene, evidence: Evidence, settings: AdaptiveSettings, run: Ru
     for turn in range(settings.rounds):
         run.step(turn / settings.rounds, "Segmenting")
         look = _look(scene, prior, examples, len(evidence.strokes), settings, run)
+        run.check()
         own = expit(look + odds + prior.lasting)
         start = own if probability is None else probability
         probability = walk(start, own, settings.trust, scene.edges, prior.seeds, EACH_ROUND, run)
         run.check()
         distance = border_distance(_inside(probability, prior), scene.region)
+        run.check()
         growth = distance / (settings.growth_blocks * scene.region.finest_mm)
         odds = np.clip(growth, -settings.farthest_odds, settings.inner_odds)
         examples = _examples(probability, distance, prior, evidence, scene.region, settings)

@@ -94,14 +94,21 @@ def compute_features(region: WorkRegion, scale: IntensityScale, edge_price: floa
     run
         Progress and cancel.
     """
+    run.check()
     scaled = scale.apply(region.array)
+    run.check()
     step = region.block_mm / region.finest_mm  # sizes of the blocks in units of the finest side
-    codes = [_blurred(scaled, sigma, step) for sigma in CODE_SCALES]
-    columns = [*codes, _blurred(scaled, CONTEXT_SCALE, step)]
+    columns = []
+    for sigma in (*CODE_SCALES, CONTEXT_SCALE):
+        run.check()
+        columns.append(_blurred(scaled, sigma, step))
+    codes = columns[:2]
     for sigma in SCALES:
         run.check()
         columns += _derivative_features(scaled, sigma, step, run)
+    run.check()
     gradient = np.sqrt(sum(part * part for part in _gradient(codes[0], step)))
+    run.check()
     return Features(
         edge_image=_blurred(scaled, EDGE_SCALE, step),
         code=_joint_bin(codes[0], codes[1]),

@@ -11,6 +11,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from ...engine.run import Run
+from ...volume import nonzero_bounds
 from .appearance import Examples
 from .evidence import Enclosure, Evidence, Stroke
 from .features import Features
@@ -140,12 +141,16 @@ def build_prior(
     """Return what the prompts say on the blocks of a region."""
     extent = evidence.extent_mm(region.voxel_mm)
     enclosed = [_enclosed(enclosure, region, extent) for enclosure in evidence.enclosures]
+    run.check()
     reach = _reach(evidence, enclosed, region, extent, settings)
+    run.check()
     influence = _influence(evidence, region, features, extent, settings, run)
     shut_out = np.zeros(region.array.shape, dtype=np.float32)
     for one in enclosed:
         shut_out[one.layer & ~one.inside] = FORBIDDEN_ODDS
+    run.check()
     start = _start(evidence, enclosed, region, features, extent, settings, run)
+    run.check()
     return Prior(
         start=start,
         lasting=reach + shut_out + influence + np.float32(settings.inclination),
@@ -238,9 +243,13 @@ def border_distance(inside: Mask, region: WorkRegion) -> Float32:
     """Return the distance (k, j, i) from the border of a mask of blocks [mm], positive inside."""
     if inside.all():
         return np.full(inside.shape, FAR)
-    within = ndimage.distance_transform_edt(inside, sampling=region.block_mm)
-    beyond = ndimage.distance_transform_edt(~inside, sampling=region.block_mm)
-    return np.asarray(within - beyond, dtype=np.float32)
+    distance = -ndimage.distance_transform_edt(~inside, sampling=region.block_mm)
+    bounds = nonzero_bounds(inside)
+    if bounds is None:
+        return np.full(inside.shape, -FAR)
+    around = tuple(slice(max(cut.start - 1, 0), cut.stop + 1) for cut in bounds)  # the inside's border lies in it
+    distance[around] += ndimage.distance_transform_edt(inside[around], sampling=region.block_mm)
+    return np.asarray(distance, dtype=np.float32)
 
 
 def normal(weights: NDArray[np.floating]) -> Float32:

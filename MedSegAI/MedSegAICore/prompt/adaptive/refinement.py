@@ -12,6 +12,7 @@ from ...engine.run import Run
 from ...volume import nonzero_bounds
 from .evolution import Scene
 from .random_walker import Accuracy, EdgeWeights, Seeds, walk
+from .region import Cut
 from .settings import AdaptiveSettings
 
 Float32 = NDArray[np.float32]
@@ -19,14 +20,24 @@ Float32 = NDArray[np.float32]
 CERTAIN = 0.1
 """Below this probability, and above one minus it, a coarse answer is not questioned."""
 
-VOXEL_LIMIT = 12_000_000
-"""Larger structures keep the interpolated border: it is a small part of them."""
+FAINT = 0.1
+"""Blocks below this probability, and not beside others, are outside beyond doubt: their voxels are not kept."""
+
+SLAB_VOXELS = 2_000_000
+"""Voxels that are refined at once, for their memory."""
+
+SLAB_OVERLAP = 4
+"""Slices that a slab sees of its neighbours; the walker's memory is shorter."""
+
+NOTHING = (slice(0, 0), slice(0, 0), slice(0, 0))
 
 FULL_RESOLUTION = Accuracy(steps=12, tolerance=5e-3)
 
 
-def refined(scene: Scene, coarse: Float32, array: NDArray[Any], settings: AdaptiveSettings, run: Run) -> Float32:
-    """Return the probability (k, j, i) on the voxels of a scene's region.
+def refined(
+    scene: Scene, coarse: Float32, array: NDArray[Any], settings: AdaptiveSettings, run: Run
+) -> tuple[Float32, Cut]:
+    """Return the probability (k, j, i) on the voxels around the structure, and where in the region they lie.
 
     Parameters
     ----------
@@ -40,18 +51,31 @@ def refined(scene: Scene, coarse: Float32, array: NDArray[Any], settings: Adapti
         Progress and cancel.
     """
     run.step(0.0, "Refining the border")
-    fine = scene.region.enlarged(coarse)
+    region = scene.region
+    voxels = region.voxels_around(nonzero_bounds(coarse > FAINT) or NOTHING, margin=2)
+    fine = region.enlarged(coarse, voxels, run)
+    run.check()
     bounds = nonzero_bounds(fine > CERTAIN)
-    if scene.region.factor == (1, 1, 1) or bounds is None:
-        return fine
-    cut = tuple(slice(max(part.start - 2, 0), part.stop + 2) for part in bounds)
-    own = fine[cut]
-    if own.size > VOXEL_LIMIT:
-        return fine
-    image = np.asarray(array[scene.region.bounds][cut], dtype=np.float32)
-    smooth = ndimage.gaussian_filter(image, 0.5)
-    edges = EdgeWeights.of_image(smooth, scene.region.voxel_mm, settings.contrast, settings.weakest_edge)
+    if region.factor == (1, 1, 1) or bounds is None:
+        return fine, voxels
+    image = array[region.bounds][voxels]
+    rows, columns = (slice(max(part.start - 2, 0), part.stop + 2) for part in bounds[1:])
+    depth = max(1, SLAB_VOXELS // max(1, (rows.stop - rows.start) * (columns.stop - columns.start)))
+    original = fine[:, rows, columns].copy() if bounds[0].stop - bounds[0].start > depth else fine[:, rows, columns]
+    for first in range(bounds[0].start, bounds[0].stop, depth):
+        run.step((first - bounds[0].start) / (bounds[0].stop - bounds[0].start), "Refining the border")
+        last = min(first + depth, bounds[0].stop)
+        seen = slice(max(first - SLAB_OVERLAP, 0), last + SLAB_OVERLAP)
+        slab = _refined_slab(original[seen], image[seen, rows, columns], region.voxel_mm, settings, run)
+        fine[first:last, rows, columns] = slab[first - seen.start : last - seen.start]
+    return fine, voxels
+
+
+def _refined_slab(
+    own: Float32, image: NDArray[Any], voxel_mm: NDArray[np.float64], settings: AdaptiveSettings, run: Run
+) -> Float32:
+    smooth = ndimage.gaussian_filter(np.asarray(image, dtype=np.float32), 0.5)
+    edges = EdgeWeights.of_image(smooth, voxel_mm, settings.contrast, settings.weakest_edge)
     certain = (own < CERTAIN) | (own > 1 - CERTAIN)
     seeds = Seeds(certain, own > 0.5)
-    fine[cut] = walk(own, own, settings.trust / 4, edges, seeds, FULL_RESOLUTION, run)
-    return fine
+    return walk(own, own, settings.trust / 4, edges, seeds, FULL_RESOLUTION, run)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
+from ...engine.run import Run
 from ...geometry import Triple
 from ...volume import VolumePatch
 
@@ -108,10 +109,19 @@ class WorkRegion:
         """Return the block means of a patch of the volume; it is 0 beyond the patch."""
         return block_mean(patch.within(self.bounds), self.factor)
 
-    def enlarged(self, values: Float32) -> Float32:
-        """Return block values as values of the box's voxels, linearly interpolated between block centres."""
-        for axis, (factor, size) in enumerate(zip(self.factor, self.shape, strict=True)):
-            values = _enlarged_along(values, axis, factor, size)
+    def voxels_around(self, blocks: Cut, margin: int) -> Cut:
+        """Return the box's voxels that lie within one block and `margin` voxels of a cut of its blocks."""
+        k, j, i = (
+            slice(max((cut.start - 1) * factor - margin, 0), min((cut.stop + 1) * factor + margin, size))
+            for cut, factor, size in zip(blocks, self.factor, self.shape, strict=True)
+        )
+        return k, j, i
+
+    def enlarged(self, values: Float32, voxels: Cut, run: Run) -> Float32:
+        """Return block values as values of some of the box's voxels, linear between block centres."""
+        for axis, (factor, cut) in enumerate(zip(self.factor, voxels, strict=True)):
+            run.check()
+            values = _enlarged_along(values, axis, factor, cut)
         return values
 
 
@@ -131,15 +141,19 @@ def block_mean(array: NDArray[Any], factor: Triple) -> Float32:
     return np.asarray(blocks.mean(axis=(1, 3, 5), dtype=np.float32))
 
 
-def _enlarged_along(values: Float32, axis: int, factor: int, size: int) -> Float32:
+def _enlarged_along(values: Float32, axis: int, factor: int, voxels: slice) -> Float32:
+    index = np.arange(voxels.start, voxels.stop)
     if factor == 1:
-        return values
-    position = (np.arange(size) + 0.5) / factor - 0.5
+        return np.take(values, index, axis)
+    position = (index + 0.5) / factor - 0.5
     last = values.shape[axis] - 1
     below = np.clip(np.floor(position).astype(int), 0, last)
     above = np.minimum(below + 1, last)
     shape = [1, 1, 1]
-    shape[axis] = size
+    shape[axis] = len(index)
     share = np.clip(position - below, 0, 1).astype(np.float32).reshape(shape)
     lower, upper = np.take(values, below, axis), np.take(values, above, axis)
-    return np.asarray(lower + share * (upper - lower), dtype=np.float32)
+    upper -= lower
+    upper *= share
+    upper += lower
+    return np.asarray(upper, dtype=np.float32)

@@ -17,7 +17,7 @@ from ...prompts import Prompt
 from ...request import IntensityWindow
 from ...volume import ImageVolume, VolumePatch
 from ..segmenter import Capabilities, SliceAnswer, SliceImage, SlicePrompts, VolumeAnswer
-from .correction import Answer, answer_stroke_by_stroke, connected_to_prompts
+from .correction import Answer, answer_stroke_by_stroke, loose_islands
 from .evidence import Evidence, evidence_in_volume, evidence_on_slice
 from .evolution import Scene
 from .features import IntensityScale, compute_features
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
+
+BLOCK_LIMIT = 1_500_000
+"""Blocks of a region, about; larger regions take larger blocks, for their memory and time."""
 
 SAMPLE_LIMIT = 200_000
 """Voxels that the intensity scale is learned from."""
@@ -103,16 +106,18 @@ class AdaptiveSegmenter:
         voxel_mm = geometry.spacing_kji
         block = self._block_mm(evidence.extent_mm(voxel_mm), voxel_mm, blocks_across)
         low, high = region_of_interest(evidence, voxel_mm)
+        size_mm = np.minimum(high, np.array(array.shape) * voxel_mm) - np.maximum(low, 0)
+        block = max(block, float(np.prod(np.maximum(size_mm, voxel_mm)) / BLOCK_LIMIT) ** (1 / 3))
         first = evidence.until(evidence.first_strokes)  # the intensity scale is learned around them
         scene_key = f"adaptive {key} {_digest(first, (low.tolist(), high.tolist(), block))}"
         scene = self._scene(scene_key, array, evidence, (low, high), block, voxel_mm, run.part(0.0, 0.1))
         coarse = self._answer(scene_key, scene, evidence, run.part(0.1, 0.8))
-        fine = refined(scene, coarse, array, self.settings, run.part(0.8, 1.0))
-        kept = connected_to_prompts(fine >= 0.5, evidence, scene.region)
-        # islands that no prompt touches stay below one half, so that a lower threshold does not bring them back
-        probability = np.where(kept | (fine < 0.5), fine, np.float32(0))
-        patch = VolumePatch(probability, scene.region.offset, geometry)
-        return VolumeAnswer(patch, answer_quality(scene, coarse))
+        fine, voxels = refined(scene, coarse, array, self.settings, run.part(0.8, 1.0))
+        run.check()
+        k, j, i = (start + cut.start for start, cut in zip(scene.region.offset, voxels, strict=True))
+        loose = loose_islands(VolumePatch(fine >= 0.5, (k, j, i), geometry), evidence)
+        fine[loose] = 0  # so that a lower threshold does not bring them back
+        return VolumeAnswer(VolumePatch(fine, (k, j, i), geometry), answer_quality(scene, coarse))
 
     def _block_mm(self, extent_mm: float, voxel_mm: Float64, blocks_across: float) -> float:
         finest = float(voxel_mm.min())

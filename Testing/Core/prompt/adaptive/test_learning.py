@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from MedSegAICore.engine.run import Run
+from MedSegAICore.geometry import VolumeGeometry
 from MedSegAICore.prompt.adaptive import correction
 from MedSegAICore.prompt.adaptive.appearance import AppearanceSettings, Examples, log_likelihood_ratio
 from MedSegAICore.prompt.adaptive.evidence import Enclosure, Evidence, Stroke
@@ -13,6 +14,7 @@ from MedSegAICore.prompt.adaptive.features import IntensityScale, compute_featur
 from MedSegAICore.prompt.adaptive.random_walker import EdgeWeights
 from MedSegAICore.prompt.adaptive.region import WorkRegion
 from MedSegAICore.prompt.adaptive.settings import AdaptiveSettings
+from MedSegAICore.volume import VolumePatch
 
 SHAPE = (6, 40, 40)
 
@@ -131,12 +133,12 @@ def test_strokes_are_answered_one_after_the_other_from_what_is_known(monkeypatch
 
 
 def test_islands_that_no_prompt_touches_are_left_out():
-    region = scene_of(np.zeros(SHAPE)).region
+    geometry = VolumeGeometry.from_components(SHAPE)
     mask = np.zeros(SHAPE, bool)
     mask[:, 5:10, 5:10] = mask[:, 25:30, 25:30] = True
     touched = Evidence(strokes=(Stroke(np.array([[3.0, 7, 7]]), True), Stroke(np.array([[3.0, 27, 27]]), False)))
-    kept = correction.connected_to_prompts(mask, touched, region)
-    assert kept[:, :15].any()
-    assert not kept[:, 20:].any()
+    loose = correction.loose_islands(VolumePatch.whole(mask, geometry), touched)
+    assert not loose[:, :15].any()
+    assert np.array_equal(loose[:, 20:], mask[:, 20:])
     elsewhere = Evidence(strokes=(Stroke(np.array([[3.0, 15, 15]]), True),))
-    assert np.array_equal(correction.connected_to_prompts(mask, elsewhere, region), mask)
+    assert not correction.loose_islands(VolumePatch.whole(mask, geometry), elsewhere).any()

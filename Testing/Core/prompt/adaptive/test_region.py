@@ -4,11 +4,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from MedSegAICore.engine.run import Run
 from MedSegAICore.geometry import VolumeGeometry
 from MedSegAICore.prompt.adaptive.region import WorkRegion, block_mean
 from MedSegAICore.volume import VolumePatch
 
 SPACING = np.array([2.5, 0.7, 1.0])
+
+
+def whole(region: WorkRegion, values) -> np.ndarray:
+    return region.enlarged(values, tuple(slice(0, size) for size in region.shape), Run())
 
 
 @st.composite
@@ -40,18 +45,18 @@ def test_every_voxel_lies_in_the_block_that_holds_its_mean(region):
 @given(regions())
 @settings(max_examples=100, deadline=None)
 def test_enlarged_values_have_the_shape_and_range_of_the_box(region):
-    fine = region.enlarged(region.array)
+    fine = whole(region, region.array)
     assert fine.shape == region.shape
     assert fine.min() >= region.array.min() - 1e-6
     assert fine.max() <= region.array.max() + 1e-6
-    assert np.allclose(region.enlarged(np.full_like(region.array, 0.3)), 0.3)
+    assert np.allclose(whole(region, np.full_like(region.array, 0.3)), 0.3)
 
 
 @given(regions())
 @settings(max_examples=100, deadline=None)
 def test_a_ramp_enlarged_between_block_centres_is_the_ramp(region):
     centres = np.broadcast_arrays(*region.centres_mm())
-    fine = region.enlarged(np.asarray(centres[1] + 2 * centres[2], dtype=np.float32))
+    fine = whole(region, np.asarray(centres[1] + 2 * centres[2], dtype=np.float32))
     voxels = np.argwhere(np.ones(region.shape)) + region.offset
     place = voxels * region.voxel_mm
     first, last = (np.array([centre.flat[end] for centre in centres]) for end in (0, -1))
