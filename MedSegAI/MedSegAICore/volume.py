@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -59,12 +59,19 @@ class ImageVolume:
     @cached_property
     def fingerprint(self) -> str:
         """Hash of voxels, type and geometry: two volumes with one fingerprint are the same image."""
-        if self.known_fingerprint:
-            return self.known_fingerprint
+        return self.known_fingerprint or self._hashed(lambda: None)
+
+    def take_fingerprint(self, between_slices: Callable[[], None]) -> None:
+        """Compute the fingerprint now; `between_slices` is called often and may raise to stop it."""
+        if "fingerprint" not in self.__dict__ and not self.known_fingerprint:
+            self.__dict__["fingerprint"] = self._hashed(between_slices)  # where cached_property looks for it
+
+    def _hashed(self, between_slices: Callable[[], None]) -> str:
         digest = hashlib.blake2b(digest_size=16)
         header = (self.array.dtype.str, self.array.shape, self.geometry.ijk_to_ras.tobytes())
         digest.update(repr(header).encode())
         for plane in self.array:  # slice by slice: a view need not be copied as a whole
+            between_slices()
             digest.update(np.ascontiguousarray(plane).tobytes())
         return digest.hexdigest()
 

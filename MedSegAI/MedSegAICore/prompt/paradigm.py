@@ -55,6 +55,7 @@ def segment_prompts(request: SegmentationRequest, segmenter: PromptSegmenter, ru
     """
     began = time.perf_counter()
     task = request.task
+    request.image.take_fingerprint(run.check)
     image = request.image.canonical()
     prompts = tuple(_canonical(prompt) for prompt in task.prompts)
     check_prompts(prompts, image.geometry)

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ...engine.run import Run
-from ...volume import VolumePatch
 from .evidence import Evidence, Stroke
 from .evolution import Scene, evolve
 from .region import WorkRegion
@@ -121,19 +120,23 @@ def _merged(
     return np.where(accepted, proposed, before)
 
 
-def loose_islands(mask: VolumePatch, evidence: Evidence) -> NDArray[np.bool_]:
-    """Return the islands of a mask (k, j, i) that no prompt touches; none, if no prompt touches any."""
-    islands, count = ndimage.label(mask.array)
+def without_loose_islands(probability: Float32, evidence: Evidence, region: WorkRegion) -> Float32:
+    """Return the probability (k, j, i) with 0 in islands that no prompt touches; as it is, if none is touched.
+
+    Their surroundings become 0 too, so that a lower threshold does not bring them back.
+    """
+    islands, count = ndimage.label(probability >= 0.5)
     if count < 2:
-        return np.zeros(mask.array.shape, dtype=np.bool_)
-    loose = np.ones(count + 1, dtype=np.bool_)
-    loose[0] = False
-    voxel_mm = mask.geometry.spacing_kji
-    for positions in _anchors(evidence, voxel_mm):
-        voxels = np.round(positions / voxel_mm).astype(int) - mask.offset
-        inside = ((voxels >= 0) & (voxels < np.array(mask.array.shape))).all(axis=1)
-        loose[islands[tuple(voxels[inside].T)]] = False
-    return np.asarray(loose[islands]) & (not loose[1:].all())
+        return probability
+    touched = np.zeros(count + 1, dtype=np.bool_)
+    for positions in _anchors(evidence, region.voxel_mm):
+        touched[islands[tuple(region.blocks_at(positions).T)]] = True
+    touched[0] = False
+    if not touched.any() or touched[1:].all():
+        return probability
+    kept = touched[islands]
+    around = ndimage.binary_dilation((islands > 0) & ~kept) & ~ndimage.binary_dilation(kept)
+    return np.where(around, np.float32(0), probability)
 
 
 def _anchors(evidence: Evidence, voxel_mm: Float64) -> list[NDArray[np.float64]]:

@@ -55,19 +55,19 @@ def refined(
     voxels = region.voxels_around(nonzero_bounds(coarse > FAINT) or NOTHING, margin=2)
     fine = region.enlarged(coarse, voxels, run)
     run.check()
-    bounds = nonzero_bounds(fine > CERTAIN)
-    if region.factor == (1, 1, 1) or bounds is None:
+    if region.factor == (1, 1, 1) or fine.size == 0:
         return fine, voxels
     image = array[region.bounds][voxels]
-    rows, columns = (slice(max(part.start - 2, 0), part.stop + 2) for part in bounds[1:])
-    depth = max(1, SLAB_VOXELS // max(1, (rows.stop - rows.start) * (columns.stop - columns.start)))
-    original = fine[:, rows, columns].copy() if bounds[0].stop - bounds[0].start > depth else fine[:, rows, columns]
-    for first in range(bounds[0].start, bounds[0].stop, depth):
-        run.step((first - bounds[0].start) / (bounds[0].stop - bounds[0].start), "Refining the border")
-        last = min(first + depth, bounds[0].stop)
-        seen = slice(max(first - SLAB_OVERLAP, 0), last + SLAB_OVERLAP)
-        slab = _refined_slab(original[seen], image[seen, rows, columns], region.voxel_mm, settings, run)
-        fine[first:last, rows, columns] = slab[first - seen.start : last - seen.start]
+    depth = max(1, SLAB_VOXELS // (fine.shape[1] * fine.shape[2]))
+    before = fine[:0]  # coarse answers of the slices below, which the slab's walker sees
+    for first in range(0, len(fine), depth):
+        run.step(first / len(fine), "Refining the border")
+        last = min(first + depth, len(fine))
+        seen = slice(first - len(before), last + SLAB_OVERLAP)
+        own = np.concatenate([before, fine[first : seen.stop]])
+        slab = _refined_slab(own, image[seen], region.voxel_mm, settings, run)
+        start, before = len(before), fine[max(first, last - SLAB_OVERLAP) : last].copy()
+        fine[first:last] = slab[start : start + last - first]
     return fine, voxels
 
 

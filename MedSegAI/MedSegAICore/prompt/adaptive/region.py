@@ -48,7 +48,7 @@ class WorkRegion:
 
     @classmethod
     def of_volume(
-        cls, array: NDArray[Any], voxel_mm: Float64, low_mm: Float64, high_mm: Float64, block_mm: float
+        cls, array: NDArray[Any], voxel_mm: Float64, low_mm: Float64, high_mm: Float64, block_mm: float, run: Run
     ) -> WorkRegion:
         """Return the box between two corners, cut at the volume's border, in blocks of about `block_mm`."""
         low = np.clip(np.floor(low_mm / voxel_mm), 0, np.array(array.shape) - 1).astype(int)
@@ -56,7 +56,7 @@ class WorkRegion:
         factor = np.maximum(1, np.floor(block_mm / voxel_mm + 0.5)).astype(int)
         cut = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
         return cls(
-            block_mean(array[cut], _triple(factor)), _triple(low), _triple(high - low), _triple(factor), voxel_mm
+            block_mean(array[cut], _triple(factor), run), _triple(low), _triple(high - low), _triple(factor), voxel_mm
         )
 
     @property
@@ -107,7 +107,7 @@ class WorkRegion:
 
     def reduced(self, patch: VolumePatch) -> Float32:
         """Return the block means of a patch of the volume; it is 0 beyond the patch."""
-        return block_mean(patch.within(self.bounds), self.factor)
+        return block_mean(patch.within(self.bounds), self.factor, Run())
 
     def voxels_around(self, blocks: Cut, margin: int) -> Cut:
         """Return the box's voxels that lie within one block and `margin` voxels of a cut of its blocks."""
@@ -119,10 +119,13 @@ class WorkRegion:
 
     def enlarged(self, values: Float32, voxels: Cut, run: Run) -> Float32:
         """Return block values as values of some of the box's voxels, linear between block centres."""
-        for axis, (factor, cut) in enumerate(zip(self.factor, voxels, strict=True)):
+        layers = _enlarged_along(values, 0, self.factor[0], voxels[0])
+        fine = np.empty(tuple(cut.stop - cut.start for cut in voxels), dtype=np.float32)
+        for index, layer in enumerate(layers):  # layer by layer: little memory, and a cancel is seen soon
             run.check()
-            values = _enlarged_along(values, axis, factor, cut)
-        return values
+            rows = _enlarged_along(layer, 0, self.factor[1], voxels[1])
+            fine[index] = _enlarged_along(rows, 1, self.factor[2], voxels[2])
+        return fine
 
 
 def _triple(values: ArrayLike) -> Triple:
@@ -130,15 +133,17 @@ def _triple(values: ArrayLike) -> Triple:
     return k, j, i
 
 
-def block_mean(array: NDArray[Any], factor: Triple) -> Float32:
+def block_mean(array: NDArray[Any], factor: Triple, run: Run) -> Float32:
     """Return the means over blocks of `factor` voxels; the last block repeats the border."""
-    if factor == (1, 1, 1):
-        return np.ascontiguousarray(array, dtype=np.float32)
-    padding = [(0, -size % step) for size, step in zip(array.shape, factor, strict=True)]
-    padded = np.pad(array, padding, mode="edge")
-    k, j, i = (size // step for size, step in zip(padded.shape, factor, strict=True))
-    blocks = padded.reshape(k, factor[0], j, factor[1], i, factor[2])
-    return np.asarray(blocks.mean(axis=(1, 3, 5), dtype=np.float32))
+    k, j, i = (-(-size // step) for size, step in zip(array.shape, factor, strict=True))
+    means = np.empty((k, j, i), dtype=np.float32)
+    for index in range(k):  # layer by layer: little memory, and a cancel is seen soon
+        run.check()
+        layer = array[index * factor[0] : (index + 1) * factor[0]]
+        padding = [(0, factor[0] - len(layer)), (0, -layer.shape[1] % factor[1]), (0, -layer.shape[2] % factor[2])]
+        blocks = np.pad(layer, padding, mode="edge").reshape(factor[0], j, factor[1], i, factor[2])
+        means[index] = blocks.mean(axis=(0, 2, 4), dtype=np.float32)
+    return means
 
 
 def _enlarged_along(values: Float32, axis: int, factor: int, voxels: slice) -> Float32:
@@ -149,7 +154,7 @@ def _enlarged_along(values: Float32, axis: int, factor: int, voxels: slice) -> F
     last = values.shape[axis] - 1
     below = np.clip(np.floor(position).astype(int), 0, last)
     above = np.minimum(below + 1, last)
-    shape = [1, 1, 1]
+    shape = [1] * values.ndim
     shape[axis] = len(index)
     share = np.clip(position - below, 0, 1).astype(np.float32).reshape(shape)
     lower, upper = np.take(values, below, axis), np.take(values, above, axis)

@@ -17,7 +17,7 @@ from ...prompts import Prompt
 from ...request import IntensityWindow
 from ...volume import ImageVolume, VolumePatch
 from ..segmenter import Capabilities, SliceAnswer, SliceImage, SlicePrompts, VolumeAnswer
-from .correction import Answer, answer_stroke_by_stroke, loose_islands
+from .correction import Answer, answer_stroke_by_stroke, without_loose_islands
 from .evidence import Evidence, evidence_in_volume, evidence_on_slice
 from .evolution import Scene
 from .features import IntensityScale, compute_features
@@ -112,12 +112,12 @@ class AdaptiveSegmenter:
         scene_key = f"adaptive {key} {_digest(first, (low.tolist(), high.tolist(), block))}"
         scene = self._scene(scene_key, array, evidence, (low, high), block, voxel_mm, run.part(0.0, 0.1))
         coarse = self._answer(scene_key, scene, evidence, run.part(0.1, 0.8))
-        fine, voxels = refined(scene, coarse, array, self.settings, run.part(0.8, 1.0))
+        coarse = without_loose_islands(coarse, evidence, scene.region)
         run.check()
+        quality = answer_quality(scene, coarse)
+        fine, voxels = refined(scene, coarse, array, self.settings, run.part(0.8, 1.0))
         k, j, i = (start + cut.start for start, cut in zip(scene.region.offset, voxels, strict=True))
-        loose = loose_islands(VolumePatch(fine >= 0.5, (k, j, i), geometry), evidence)
-        fine[loose] = 0  # so that a lower threshold does not bring them back
-        return VolumeAnswer(VolumePatch(fine, (k, j, i), geometry), answer_quality(scene, coarse))
+        return VolumeAnswer(VolumePatch(fine, (k, j, i), geometry), quality)
 
     def _block_mm(self, extent_mm: float, voxel_mm: Float64, blocks_across: float) -> float:
         finest = float(voxel_mm.min())
@@ -137,7 +137,8 @@ class AdaptiveSegmenter:
         if isinstance(known, Scene):
             return known
         run.step(0.0, "Looking at the image")
-        region = WorkRegion.of_volume(array, voxel_mm, *corners, block_mm)
+        region = WorkRegion.of_volume(array, voxel_mm, *corners, block_mm, run)
+        run.check()
         scale = IntensityScale.of_sample(reference_sample(array, evidence, voxel_mm))
         features = compute_features(region, scale, self.settings.edge_price, run)
         edges = EdgeWeights.of_image(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from MedSegAICore.engine.run import Run
-from MedSegAICore.geometry import VolumeGeometry
 from MedSegAICore.prompt.adaptive import correction
 from MedSegAICore.prompt.adaptive.appearance import AppearanceSettings, Examples, log_likelihood_ratio
 from MedSegAICore.prompt.adaptive.evidence import Enclosure, Evidence, Stroke
@@ -14,14 +13,13 @@ from MedSegAICore.prompt.adaptive.features import IntensityScale, compute_featur
 from MedSegAICore.prompt.adaptive.random_walker import EdgeWeights
 from MedSegAICore.prompt.adaptive.region import WorkRegion
 from MedSegAICore.prompt.adaptive.settings import AdaptiveSettings
-from MedSegAICore.volume import VolumePatch
 
 SHAPE = (6, 40, 40)
 
 
 def scene_of(array) -> Scene:
     array = np.asarray(array, dtype=np.float32)
-    region = WorkRegion.of_volume(array, np.ones(3), np.zeros(3), np.full(3, 99.0), 1.0)
+    region = WorkRegion.of_volume(array, np.ones(3), np.zeros(3), np.full(3, 99.0), 1.0, Run())
     features = compute_features(region, IntensityScale.of_sample(array.ravel()), 2.0, Run())
     return Scene(region, features, EdgeWeights.of_image(features.edge_image, np.ones(3), 1.5, 0.01))
 
@@ -133,12 +131,12 @@ def test_strokes_are_answered_one_after_the_other_from_what_is_known(monkeypatch
 
 
 def test_islands_that_no_prompt_touches_are_left_out():
-    geometry = VolumeGeometry.from_components(SHAPE)
-    mask = np.zeros(SHAPE, bool)
-    mask[:, 5:10, 5:10] = mask[:, 25:30, 25:30] = True
+    region = scene_of(np.zeros(SHAPE)).region
+    answer = np.zeros(SHAPE, np.float32)
+    answer[:, 5:10, 5:10] = answer[:, 25:30, 25:30] = 0.9
     touched = Evidence(strokes=(Stroke(np.array([[3.0, 7, 7]]), True), Stroke(np.array([[3.0, 27, 27]]), False)))
-    loose = correction.loose_islands(VolumePatch.whole(mask, geometry), touched)
-    assert not loose[:, :15].any()
-    assert np.array_equal(loose[:, 20:], mask[:, 20:])
+    kept = correction.without_loose_islands(answer, touched, region)
+    assert np.array_equal(kept[:, :15], answer[:, :15])
+    assert not kept[:, 20:].any()
     elsewhere = Evidence(strokes=(Stroke(np.array([[3.0, 15, 15]]), True),))
-    assert not correction.loose_islands(VolumePatch.whole(mask, geometry), elsewhere).any()
+    assert np.array_equal(correction.without_loose_islands(answer, elsewhere, region), answer)

@@ -22,7 +22,9 @@ def regions(draw) -> WorkRegion:
     shape = tuple(draw(st.integers(1, 13)) for _ in range(3))
     low, high = (np.array([draw(st.floats(-9, 40)) for _ in range(3)]) for _ in range(2))
     array = np.random.default_rng(draw(st.integers(0, 99))).random(shape).astype(np.float32)
-    return WorkRegion.of_volume(array, SPACING, np.minimum(low, high), np.maximum(low, high), draw(st.floats(0.5, 6)))
+    return WorkRegion.of_volume(
+        array, SPACING, np.minimum(low, high), np.maximum(low, high), draw(st.floats(0.5, 6)), Run()
+    )
 
 
 @given(regions())
@@ -67,8 +69,8 @@ def test_a_ramp_enlarged_between_block_centres_is_the_ramp(region):
 
 def test_block_means_of_a_remainder_repeat_the_border():
     array = np.arange(5, dtype=np.float32).reshape(1, 1, 5)
-    assert block_mean(array, (1, 1, 2)).ravel().tolist() == [0.5, 2.5, 4.0]
-    assert block_mean(array.astype(np.int8), (1, 1, 1)).dtype == np.float32
+    assert block_mean(array, (1, 1, 2), Run()).ravel().tolist() == [0.5, 2.5, 4.0]
+    assert block_mean(array.astype(np.int8), (1, 1, 1), Run()).dtype == np.float32
 
 
 @given(regions(), st.integers(0, 99))
@@ -78,7 +80,7 @@ def test_a_patch_is_reduced_like_the_image(region, seed):
     geometry = VolumeGeometry.from_components(tuple(shape), SPACING[::-1])
     mask = np.random.default_rng(seed).random(geometry.shape).astype(np.float32)
     reduced = region.reduced(VolumePatch.whole(mask, geometry))
-    assert np.array_equal(reduced, block_mean(mask[region.bounds], region.factor))
+    assert np.array_equal(reduced, block_mean(mask[region.bounds], region.factor, Run()))
 
 
 @given(regions(), st.tuples(*[st.floats(-10, 40)] * 3), st.floats(0.1, 20))
@@ -95,7 +97,7 @@ def test_the_window_around_positions_holds_all_blocks_within_reach(region, place
 
 
 def test_distances_from_one_and_from_many_positions_agree():
-    region = WorkRegion.of_volume(np.zeros((6, 9, 9), np.float32), SPACING, np.zeros(3), np.full(3, 9.0), 1.5)
+    region = WorkRegion.of_volume(np.zeros((6, 9, 9), np.float32), SPACING, np.zeros(3), np.full(3, 9.0), 1.5, Run())
     points = np.array([[3.0, 2.0, 4.0], [9.0, 5.0, 1.0]])
     one_by_one = np.minimum(*(region.distance_mm(point[None]) for point in points))
     assert region.distance_mm(points) == pytest.approx(one_by_one)
