@@ -75,6 +75,7 @@ def _corrected(
 ) -> Answer:
     """Return the answer after one more stroke."""
     depth = _depth_mm(before.probability > 0.5, stroke, scene.region)
+    run.check()
     strokes = (*before.strokes, replace(stroke, depth_mm=depth))
     present = replace(evidence, strokes=strokes)
     proposed = evolve(scene, present, settings, run)
