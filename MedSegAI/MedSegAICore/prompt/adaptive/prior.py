@@ -87,7 +87,7 @@ class _Enclosed:
     """Blocks of its layer that it encloses."""
 
 
-def _enclosed(enclosure: Enclosure, region: WorkRegion, extent_mm: float) -> _Enclosed:
+def _enclosed(enclosure: Enclosure, region: WorkRegion, extent_mm: float, run: Run) -> _Enclosed:
     centres = region.centres_mm()
     along = [
         reduce(
@@ -103,6 +103,7 @@ def _enclosed(enclosure: Enclosure, region: WorkRegion, extent_mm: float) -> _En
     half = np.maximum(enclosure.half_mm, 1e-6)
     squared = (along[0] / half[0]) ** 2 + (along[1] / half[1]) ** 2
     beyond = np.sqrt(sum(np.maximum(np.abs(along[axis]) - half[axis], 0) ** 2 for axis in (0, 1)))
+    run.check()
     within = (np.abs(along[0]) < half[0]) & (np.abs(along[1]) < half[1])
     if enclosure.is_flat:
         across = np.abs(along[2])
@@ -116,6 +117,7 @@ def _enclosed(enclosure: Enclosure, region: WorkRegion, extent_mm: float) -> _En
         depth = 1 - squared - (along[2] / half[2]) ** 2
         fading = np.zeros_like(across)
         within = within & (across == 0)
+    run.check()
     shape = region.array.shape
     layer, depth = np.broadcast_to(layer, shape), np.broadcast_to(depth, shape).astype(np.float32)
     inside = np.broadcast_to(within, shape) & layer
@@ -140,7 +142,7 @@ def build_prior(
 ) -> Prior:
     """Return what the prompts say on the blocks of a region."""
     extent = evidence.extent_mm(region.voxel_mm)
-    enclosed = [_enclosed(enclosure, region, extent) for enclosure in evidence.enclosures]
+    enclosed = [_enclosed(enclosure, region, extent, run) for enclosure in evidence.enclosures]
     run.check()
     reach = _reach(evidence, enclosed, region, extent, settings)
     run.check()
