@@ -26,6 +26,7 @@ sys.path[:0] = [str(ROOT / "MedSegAI"), str(ROOT / "Testing")]
 
 import numpy as np  # noqa: E402  after the path
 from Benchmarks.large_ct import CASES, LARGE_SHAPE, Case, large_case, slice_case  # noqa: E402
+from Benchmarks.peak_memory import peak_bytes  # noqa: E402
 from MedSegAICore import (  # noqa: E402
     Engine,
     ImageVolume,
@@ -209,17 +210,7 @@ def _answer_and_print_memory(what: str) -> None:
     answers = [case.prompts[1:2]] if what == "click" else [case.prompts[:n] for n in (1, 2, 3, 4)]
     for prompts in answers:
         engine.segment(SegmentationRequest(case.image, PromptTask(prompts)))
-    print(json.dumps({"megabytes": _peak_bytes() / 1e6}))
-
-
-def _peak_bytes() -> int:
-    status = Path("/proc/self/status")
-    if status.is_file():  # unlike ru_maxrss, it does not start from the memory of the process that forked this one
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    print(json.dumps({"megabytes": peak_bytes() / 1e6}))
 
 
 def main() -> None:

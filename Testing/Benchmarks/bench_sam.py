@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ sys.path[:0] = [str(ROOT / "MedSegAI"), str(ROOT / "Testing")]
 
 import numpy as np  # noqa: E402  after the path
 import torch  # noqa: E402
+from Benchmarks.peak_memory import peak_bytes  # noqa: E402
 from MedSegAICore.engine.cache import ByteBoundedCache  # noqa: E402
 from MedSegAICore.engine.device import DevicePlan, probe_hardware  # noqa: E402
 from MedSegAICore.engine.run import Run  # noqa: E402
@@ -211,15 +211,7 @@ def _resident_megabytes(checkpoint: Path, kind: str) -> float:
 def _answer_once_and_print_memory(kind: str, checkpoint: Path) -> None:
     image, _ = _picture()
     _segmenter(checkpoint, kind).segment_slice(image, PROMPTS["box"], Run())
-    print(json.dumps({"megabytes": _peak_bytes() / 1e6}))
-
-
-def _peak_bytes() -> int:
-    status = Path("/proc/self/status")
-    if status.is_file():  # unlike ru_maxrss, it does not start from the memory of the process that forked this one
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    print(json.dumps({"megabytes": peak_bytes() / 1e6}))
 
 
 def main() -> None:

@@ -120,8 +120,7 @@ class AdaptiveSegmenter:
         return VolumeAnswer(VolumePatch(fine, (k, j, i), geometry), quality)
 
     def _block_mm(self, extent_mm: float, voxel_mm: Float64, blocks_across: float) -> float:
-        finest = float(voxel_mm.min())
-        return max(finest, min(self.settings.block_mm, extent_mm / blocks_across) if blocks_across else finest)
+        return max(float(voxel_mm.min()), min(self.settings.block_mm, extent_mm / blocks_across))
 
     def _scene(
         self,
