@@ -2,7 +2,7 @@
 """Run MedSegAI from its source folder.
 
 python3 dev.py demo [--image FILE] [--labels FILE] [--output FOLDER]   segment a sample, or an image of yours
-python3 dev.py test [pytest options]                                   run the tests
+python3 dev.py test [pytest options]                                   run the tests, one process a core (-n 0: one)
 python3 dev.py lint                                                    check style and types
 
 The first run makes the folder .venv and installs what Testing/constraints.txt lists.
@@ -145,7 +145,8 @@ def test(arguments: list[str]) -> int:
     environment = dict(os.environ)
     if not can_render():
         environment["MEDSEGAI_WITHOUT_RENDERING"] = "1"
-    return subprocess.run([str(PYTHON), "-m", "pytest", *arguments], cwd=ROOT, env=environment).returncode
+    command = [str(PYTHON), "-m", "pytest", "-n", "auto", "--dist", "loadfile", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment).returncode
 
 
 def lint(arguments: list[str]) -> int:

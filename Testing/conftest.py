@@ -11,7 +11,8 @@ from skip_gate import SkipGate, read_allowed_skips
 # set before any library reads them
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
-os.environ.setdefault("OMP_NUM_THREADS", str(min(2, os.cpu_count() or 1)))
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+os.environ.setdefault("OMP_NUM_THREADS", str(max(1, min(2, os.cpu_count() or 1) // WORKERS)))
 # NumPy's and SciPy's threads spin while they wait for each other: on a busy machine that costs tenfold
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -20,8 +21,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("MEDSEGAI_SHARED", PROJECT.parent / "shared"))
 SHARED_IS_ABSENT = "shared data is absent"
 RENDERING_IS_MISSING = "the system's rendering libraries are missing"
-LEFT_OUT = pytest.StashKey[str]()
-NEEDS_RENDERING = PROJECT / "Testing" / "Host"
+NEEDS_RENDERING = (PROJECT / "Testing" / "Host", PROJECT / "Testing" / "Effects")
+IS_WITHOUT_RENDERING = bool(os.environ.get("MEDSEGAI_WITHOUT_RENDERING"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,23 +35,22 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(SkipGate(read_allowed_skips(file, shared_is_present=SHARED.is_dir())))
 
 
-def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
     """Leave out what Qt is needed for where dev.py found that it cannot be loaded; opening a file there would fail."""
-    if collection_path != NEEDS_RENDERING or not os.environ.get("MEDSEGAI_WITHOUT_RENDERING"):
-        return None
-    config.stash[LEFT_OUT] = f"{collection_path.relative_to(PROJECT).as_posix()} | {RENDERING_IS_MISSING}"
-    return True
+    return True if IS_WITHOUT_RENDERING and collection_path in NEEDS_RENDERING else None
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     gated = session.config.getoption("--allowed-skips") is not None
-    if gated and LEFT_OUT in session.config.stash and session.exitstatus == pytest.ExitCode.OK:
+    if gated and IS_WITHOUT_RENDERING and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if LEFT_OUT in config.stash:
-        terminalreporter.write_line(f"LEFT OUT {config.stash[LEFT_OUT]}", yellow=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if IS_WITHOUT_RENDERING:
+        for folder in NEEDS_RENDERING:
+            left_out = folder.relative_to(PROJECT).as_posix()
+            terminalreporter.write_line(f"LEFT OUT {left_out} | {RENDERING_IS_MISSING}", yellow=True)
 
 
 @pytest.fixture(scope="session")

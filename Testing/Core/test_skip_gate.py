@@ -25,21 +25,24 @@ def test_needs_data():
 """
 
 
-def run_gated(folder: Path, allowed: str, tests: str, shared: Path | None = None) -> tuple[int, str]:
+def run_gated(
+    folder: Path, allowed: str, tests: str, shared: Path | None = None, options: tuple[str, ...] = ()
+) -> tuple[int, str]:
     """Run `tests` behind the gate in a process of their own; return the exit status and the output."""
     gate = Path(__file__).resolve().parent.parent
     (folder / "conftest.py").write_text((gate / "conftest.py").read_text(encoding="utf-8"), encoding="utf-8")
     (folder / "test_sample.py").write_text(tests, encoding="utf-8")
     (folder / "allowed.txt").write_text(allowed, encoding="utf-8")
     (folder / "pytest.ini").write_text(f"[pytest]\npythonpath = {gate.as_posix()}\n", encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--allowed-skips", "allowed.txt"]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--allowed-skips", "allowed.txt", *options]
     environment = os.environ | {"MEDSEGAI_SHARED": str(shared or folder / "nowhere"), "MEDSEGAI_WITHOUT_RENDERING": ""}
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment, timeout=60)
     return done.returncode, done.stdout + done.stderr
 
 
-def test_a_skip_that_is_not_named_fails_the_run(tmp_path: Path) -> None:
-    status, output = run_gated(tmp_path, "* | shared data is absent\n", SKIPPING_TESTS)
+@pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["one process", "two processes"])
+def test_a_skip_that_is_not_named_fails_the_run(tmp_path: Path, options: tuple[str, ...]) -> None:
+    status, output = run_gated(tmp_path, "* | shared data is absent\n", SKIPPING_TESTS, options=options)
     assert status == 1
     assert "SKIP NOT ALLOWED test_sample.py::test_needs_a_scanner | no scanner at hand" in output
     assert "test_needs_data |" not in output
@@ -72,9 +75,10 @@ def test_an_expected_failure_must_be_named_too(tmp_path: Path) -> None:
     assert "SKIP NOT ALLOWED test_sample.py::test_broken | known bug" in output
 
 
-def test_a_skipped_file_is_seen(tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["one process", "two processes"])
+def test_a_skipped_file_is_seen(tmp_path: Path, options: tuple[str, ...]) -> None:
     tests = "import pytest\n\npytest.skip('whole file', allow_module_level=True)\n"
-    status, output = run_gated(tmp_path, "", tests + "\ndef test_nothing():\n    pass\n")
+    status, output = run_gated(tmp_path, "", tests + "\ndef test_nothing():\n    pass\n", options=options)
     assert status != 0
     assert "SKIP NOT ALLOWED test_sample.py | whole file" in output
 
