@@ -21,8 +21,10 @@ _NAMES = {
         "EngineUnavailable",
         "GeometryMismatch",
         "InvalidCatalogue",
+        "InvalidDataset",
         "InvalidImage",
         "InvalidRequest",
+        "InvalidSupport",
         "MedSegAIError",
         "NoPositivePrompt",
         "NonLinearTransform",
@@ -42,6 +44,7 @@ _NAMES = {
     "recipe": ("Recipe",),
     "request": ("CleanUp", "IntensityWindow", "PromptTask", "SegmentationRequest", "SliceScope", "VolumeScope"),
     "result": ("Provenance", "SegmentationResult"),
+    "support": ("Support",),
     "volume": ("ImageVolume", "VolumePatch"),
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}

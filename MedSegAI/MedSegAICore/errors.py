@@ -93,6 +93,18 @@ class InvalidCatalogue(MedSegAIError):
     advice = "Install MedSegAI again, or correct the file named in the message."
 
 
+class InvalidDataset(MedSegAIError):
+    """A set of labelled images is not as its description says."""
+
+    advice = "Correct the file or the description named in the message."
+
+
+class InvalidSupport(MedSegAIError):
+    """An example has no structure on it, or is not what the question needs."""
+
+    advice = "Draw the structure on the example, or choose another example."
+
+
 class WeightsMissing(MedSegAIError):
     """The model's checkpoint file is not on this computer."""
 

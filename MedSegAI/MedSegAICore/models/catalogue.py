@@ -12,6 +12,7 @@ from ..errors import InvalidCatalogue
 from ..fields import Fields
 from ..geometry import Float64
 from ..prompt.segmenter import PROMPT_KINDS, Capabilities
+from ..resources import resource_folder
 
 Triple = tuple[float, float, float]
 
@@ -120,18 +121,8 @@ def load_catalogue(folder: Path | None = None) -> dict[str, ModelSpec]:
     InvalidCatalogue
         A description is not JSON or has a missing, unknown or wrong field; the message names it.
     """
-    files = sorted((folder or _catalogue_folder()).glob("*.json"))
+    files = sorted((folder or resource_folder("Models")).glob("*.json"))
     return {spec.name: spec for spec in map(_read_model, files)}
-
-
-def _catalogue_folder() -> Path:
-    # In the source tree Resources/ lies beside the folder of the packages, once installed beside the packages.
-    for parent in Path(__file__).resolve().parents[2:4]:
-        folder = parent / "Resources" / "Models"
-        if folder.is_dir():
-            return folder
-    message = "The folder of the model catalogue is missing."
-    raise InvalidCatalogue(message, "Install MedSegAI again.")
 
 
 def _read_model(path: Path) -> ModelSpec:
