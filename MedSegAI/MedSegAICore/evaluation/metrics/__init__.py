@@ -1,0 +1,1 @@
+"""What a segmentation is worth, in numbers that keep every failure."""
