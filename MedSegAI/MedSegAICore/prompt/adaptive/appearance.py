@@ -10,10 +10,8 @@ from scipy import ndimage
 from scipy.special import expit
 
 from ...engine.run import Run
+from .arrays import Float32, Float64
 from .features import CODE_BINS, Features
-
-Float32 = NDArray[np.float32]
-Float64 = NDArray[np.float64]
 
 FLOOR = 3e-4
 """Probability mass of a histogram bin that was never seen."""
@@ -48,6 +46,15 @@ class Examples:
 
     inside: Float32
     outside: Float32
+
+    @classmethod
+    def of_weights(cls, inside: NDArray[np.floating], outside: NDArray[np.floating]) -> Examples:
+        """Return examples of weights of any shape, each brought to sum 1."""
+        return cls(_normal(inside), _normal(outside))
+
+
+def _normal(weights: NDArray[np.floating]) -> Float32:
+    return np.asarray(weights.ravel() / (weights.sum() + 1e-9), dtype=np.float32)
 
 
 def log_likelihood_ratio(

@@ -14,14 +14,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ...engine.run import Run
+from .arrays import Float32, Float64, Mask
 from .evidence import Evidence, Stroke
 from .evolution import Scene, evolve
 from .region import WorkRegion
 from .settings import AdaptiveSettings
-
-Float32 = NDArray[np.float32]
-Float64 = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 TOUCH_SHARE = 0.12
 """A change within this share of the extent of a click touches it."""

@@ -17,9 +17,7 @@ from ...volume import VolumePatch, combined
 from ..grid import SliceGrid, grid_of_plane
 from ..on_slice import dense_path, polygon_mask
 from ..segmenter import SlicePrompts
-
-Float64 = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+from .arrays import Float64
 
 CLICK_EXTENT_MM = 50.0
 """Size that a structure is taken to have when only clicks say where it is [mm]."""

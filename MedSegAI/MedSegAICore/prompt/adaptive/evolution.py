@@ -10,20 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit
 
 from ...engine.run import Run
 from .appearance import Examples, log_likelihood_ratio
+from .arrays import Float32, Mask
 from .evidence import Evidence
 from .features import Features
-from .prior import Prior, border_distance, build_prior, normal
+from .prior import Prior, build_prior
 from .random_walker import Accuracy, EdgeWeights, walk
 from .region import WorkRegion
 from .settings import AdaptiveSettings
-
-Float32 = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 EACH_ROUND = Accuracy(steps=30, tolerance=5e-3)
 
@@ -63,7 +60,7 @@ def evolve(scene: Scene, evidence: Evidence, settings: AdaptiveSettings, run: Ru
         start = own if probability is None else probability
         probability = walk(start, own, settings.trust, scene.edges, prior.seeds, EACH_ROUND, run)
         run.check()
-        distance = border_distance(_inside(probability, prior), scene.region)
+        distance = scene.region.border_distance_mm(_inside(probability, prior))
         run.check()
         growth = distance / (settings.growth_blocks * scene.region.finest_mm)
         odds = np.clip(growth, -settings.farthest_odds, settings.inner_odds)
@@ -102,4 +99,4 @@ def _examples(
     inside = np.where(probability > 0.5, probability, 0)
     near = np.exp(np.minimum(distance, 0) / width)
     outside = np.where(probability < 0.5, (1 - probability) * prior.nearness * near, 0)
-    return Examples(normal(inside), normal(outside))
+    return Examples.of_weights(inside, outside)

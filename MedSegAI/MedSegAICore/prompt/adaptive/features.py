@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ...engine.run import Run
+from .arrays import Float32
 from .region import WorkRegion
-
-Float32 = NDArray[np.float32]
 
 KNOTS = 129
 """Quantiles that describe the intensity scale."""

@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engine.run import Run
-
-Float32 = NDArray[np.float32]
+from .arrays import Float32
 
 FAR = np.float32(1e6)
 """Stands for a distance that no path within the region has [mm]."""

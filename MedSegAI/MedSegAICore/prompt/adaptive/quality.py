@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.stats import rankdata
 
 from .appearance import Examples, histogram_ratio
+from .arrays import Float32, Mask
 from .evolution import Scene
-from .random_walker import Mask
 from .region import WorkRegion
-
-Float32 = NDArray[np.float32]
 
 RING_BLOCKS = 4.0
 """Width of the surroundings that the inside is compared with [blocks]."""

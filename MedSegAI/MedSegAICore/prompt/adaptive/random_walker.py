@@ -12,10 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engine.run import Run
-
-Float32 = NDArray[np.float32]
-Mask = NDArray[np.bool_]
-Cut = tuple[slice, slice, slice]
+from .arrays import Cut, Float32, Mask
 
 
 @dataclass(frozen=True, eq=False)

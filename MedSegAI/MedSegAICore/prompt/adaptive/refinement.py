@@ -10,12 +10,10 @@ from scipy import ndimage
 
 from ...engine.run import Run
 from ...volume import nonzero_bounds
+from .arrays import Cut, Float32
 from .evolution import Scene
 from .random_walker import Accuracy, EdgeWeights, Seeds, walk
-from .region import Cut
 from .settings import AdaptiveSettings
-
-Float32 = NDArray[np.float32]
 
 CERTAIN = 0.1
 """Below this probability, and above one minus it, a coarse answer is not questioned."""

@@ -7,16 +7,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from ...engine.run import Run
 from ...geometry import Triple
-from ...volume import VolumePatch
-
-Float32 = NDArray[np.float32]
-Float64 = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-Cut = tuple[slice, slice, slice]
+from ...volume import VolumePatch, nonzero_bounds
+from .arrays import Cut, Float32, Float64, Mask
+from .geodesic import FAR
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +102,18 @@ class WorkRegion:
             return np.asarray(np.sqrt((k - z) ** 2 + (j - y) ** 2 + (i - x) ** 2))
         centres = np.stack(np.broadcast_arrays(k, j, i), axis=-1).reshape(-1, 3)
         return np.asarray(cKDTree(positions_mm).query(centres)[0]).reshape(self.array.shape)
+
+    def border_distance_mm(self, inside: Mask) -> Float32:
+        """Return the distance (k, j, i) of each block from the border of a mask of blocks, positive inside."""
+        if inside.all():
+            return np.full(inside.shape, FAR)
+        distance = -ndimage.distance_transform_edt(~inside, sampling=self.block_mm)
+        bounds = nonzero_bounds(inside)
+        if bounds is None:
+            return np.full(inside.shape, -FAR)
+        around = tuple(slice(max(cut.start - 1, 0), cut.stop + 1) for cut in bounds)  # the inside's border lies in it
+        distance[around] += ndimage.distance_transform_edt(inside[around], sampling=self.block_mm)
+        return np.asarray(distance, dtype=np.float32)
 
     def reduced(self, patch: VolumePatch) -> Float32:
         """Return the block means of a patch of the volume; it is 0 beyond the patch."""

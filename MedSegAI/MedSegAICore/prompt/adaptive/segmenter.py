@@ -17,6 +17,7 @@ from ...prompts import Prompt
 from ...request import IntensityWindow
 from ...volume import ImageVolume, VolumePatch
 from ..segmenter import Capabilities, SliceAnswer, SliceImage, SlicePrompts, VolumeAnswer
+from .arrays import Float32, Float64
 from .correction import Answer, answer_stroke_by_stroke, without_loose_islands
 from .evidence import Evidence, evidence_in_volume, evidence_on_slice
 from .evolution import Scene
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from ...engine.device import DevicePlan
     from ...models.catalogue import ModelSpec
 
-Float32 = NDArray[np.float32]
-Float64 = NDArray[np.float64]
 
 BLOCK_LIMIT = 1_500_000
 """Blocks of a region, about; larger regions take larger blocks, for their memory and time."""
