@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from fakes.requests import a_request
-from Host import qt_shim
+from Host import event_loop, qt_shim
 from Host.processes import pid_of
 
 sys.modules["qt"] = qt_shim  # before anything of MedSegAILib.gui is imported
@@ -36,29 +35,13 @@ class Answers:
 @pytest.fixture
 def wait():
     """Run the event loop until a condition holds; return the seconds it took."""
-
-    def wait(condition, seconds: float = 20) -> float:
-        loop, clock, timer = qt_shim.QEventLoop(), qt_shim.QElapsedTimer(), qt_shim.QTimer()
-        timer.connect("timeout()", lambda: loop.quit() if condition() or clock.elapsed() > seconds * 1000 else None)
-        clock.start()
-        timer.start(5)
-        loop.exec_()
-        timer.stop()
-        assert condition(), f"nothing happened in {seconds} s"
-        return clock.elapsed() / 1000
-
-    return wait
+    return event_loop.wait_until
 
 
 @pytest.fixture
-def pause(wait):
+def pause():
     """Run the event loop for some seconds."""
-
-    def pause(seconds: float) -> None:
-        end = time.monotonic() + seconds
-        wait(lambda: time.monotonic() > end)
-
-    return pause
+    return event_loop.wait
 
 
 @pytest.fixture
