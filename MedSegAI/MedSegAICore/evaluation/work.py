@@ -2,14 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from ..engine.run import Run
 
-Method = TypeVar("Method", contravariant=True)
-"""What a protocol can judge: for the interactive one, a function from prompts to a mask."""
+Method = TypeVar("Method", bound=Callable[..., Any], contravariant=True)
+"""What a protocol can judge: a function, whose calls are what is timed."""
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number that a protocol measures.
+
+    Parameters
+    ----------
+    name
+        Name in files and in code.
+    title
+        Name over the column of a table.
+    unit
+        Unit of the value, "" if it has none.
+    higher_is_better
+        Which way is better; None if the best value is 0 and both sides of it are worse.
+    reference
+        The implementation or definition that the value agrees with.
+    clicks
+        Of a value on the way: after how many clicks; None for all others.
+    """
+
+    name: str
+    title: str
+    unit: str
+    higher_is_better: bool | None
+    reference: str
+    clicks: int | None = None
 
 
 @dataclass(frozen=True, order=True)
@@ -43,9 +71,10 @@ class CaseRecord:
     values
         Value of every metric of the protocol, by name; of a failed case, those of `failed_values`.
     seconds
-        Time of the answer [s].
+        Time that the calls of the method took together [s].
     peak_memory_mb
-        Highest memory use of the process during the answer [MB].
+        Highest memory use of the process during those calls [MB]; what is measured depends on the system, see
+        `peak_memory`.
     failure
         Why there is no answer, in words; empty if there is one.
     """
@@ -66,12 +95,20 @@ class EvaluationProtocol(Protocol[Method]):
         """Return the name that stands over the table."""
         ...
 
+    def quantities(self) -> Sequence[Quantity]:
+        """Return what is measured, in the order of the table's columns; the first one stands for the others."""
+        ...
+
     def items(self) -> Sequence[WorkItem]:
         """Return all questions, in an order that does not depend on anything but the protocol."""
         ...
 
     def evaluate(self, item: WorkItem, method: Method, run: Run) -> Mapping[str, float]:
-        """Put one question and return the values of all metrics."""
+        """Put one question and return the value of every quantity by its name.
+
+        What is raised once the method was called counts as its failure; what is raised before, such as an image that
+        cannot be read, ends the evaluation. `Cancelled` always does.
+        """
         ...
 
     def failed_values(self, item: WorkItem) -> Mapping[str, float]:
