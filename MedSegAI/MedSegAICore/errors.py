@@ -129,6 +129,12 @@ class WeightsMismatch(MedSegAIError):
     advice = "Choose the checkpoint that belongs to the selected model."
 
 
+class WeightsUnwritable(MedSegAIError):
+    """A checkpoint cannot be put into the weights folder."""
+
+    advice = "Free some space, or name another folder in the environment variable MEDSEGAI_WEIGHTS."
+
+
 class PackageMissing(MedSegAIError):
     """The model needs a Python package that is not installed or does not work."""
 
@@ -145,6 +151,12 @@ class OutOfDeviceMemory(MedSegAIError):
     """The device ran out of memory, also after one smaller try."""
 
     advice = "Close other programs, choose a smaller model, or run on the CPU."
+
+
+class NodeRemoved(MedSegAIError):
+    """The volume or the segmentation was removed from the scene while it was worked on."""
+
+    advice = "Nothing was changed. Load it again, then start again."
 
 
 class Cancelled(MedSegAIError):
