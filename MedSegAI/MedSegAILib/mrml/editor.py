@@ -1,4 +1,4 @@
-"""Slicer's segment editor without its window: the same code that the desktop's Segment Editor runs."""
+"""Slicer's segment editor for the one writer: through an effect of the desktop, or without its window."""
 
 from __future__ import annotations
 
@@ -80,6 +80,32 @@ class LogicEditor:
     def redo(self):
         """Go one step forward again."""
         self._logic.Redo()
+
+
+class EffectEditor:
+    """The Segment Editor that an effect belongs to: its masking, its overwrite mode and its undo.
+
+    Parameters
+    ----------
+    scriptedEffect
+        What Slicer hands to an effect's constructor.
+    """
+
+    def __init__(self, scriptedEffect):
+        self._scriptedEffect = scriptedEffect
+
+    def saveStateForUndo(self):
+        """Remember the segmentation as it is now."""
+        self._scriptedEffect.saveStateForUndo()
+
+    def defaultModifierLabelmap(self):
+        """Return an image with the grid and the extent in which segments are edited."""
+        return self._scriptedEffect.defaultModifierLabelmap()
+
+    def modifySegmentByLabelmap(self, segmentationNode, segmentId, labelmap, mode):
+        """Change a segment, with masking and overwrite mode."""
+        # a plain int: PythonQt does not take another enum for its own
+        self._scriptedEffect.modifySegmentByLabelmap(segmentationNode, segmentId, labelmap, int(mode))
 
 
 def _temporaryEditorNode(scene):

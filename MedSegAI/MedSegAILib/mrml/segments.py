@@ -27,7 +27,7 @@ class ModificationMode(IntEnum):
 
 
 class SegmentEditor(Protocol):
-    """What the writer needs of a segment editor: an effect's `scriptedEffect` has it, and so has `LogicEditor`."""
+    """What the writer needs of a segment editor: `EffectEditor` has it, and so has `LogicEditor`."""
 
     def saveStateForUndo(self):
         """Remember the segmentation as it is now."""
@@ -37,6 +37,14 @@ class SegmentEditor(Protocol):
 
     def modifySegmentByLabelmap(self, segmentationNode, segmentId, labelmap, mode):
         """Change a segment, with the editor's masking and overwrite mode."""
+
+
+@dataclass(frozen=True, eq=False)
+class Change:
+    """One mask (bool `VolumePatch` in the world) and what it does to the segment."""
+
+    mask: VolumePatch
+    mode: ModificationMode = ModificationMode.SET
 
 
 @dataclass(frozen=True)
@@ -93,21 +101,32 @@ class SegmentWriter:
         NonLinearTransform
             The segmentation is under a transform that bends space.
         """
+        return self.writeChanges(segmentationNode, (Change(mask, mode),), segmentId, name, tags)
+
+    def writeChanges(self, segmentationNode, changes, segmentId=None, name="Segment", tags=None):
+        """Make several changes to a segment, one after the other, in one step of undo; otherwise like `write`."""
         segmentation = segmentationNode.GetSegmentation()
         if segmentId is not None and segmentation.GetSegment(segmentId) is None:
             message = f"'{segmentationNode.GetName()}' has no segment '{segmentId}'."
             raise InvalidRequest(message, "Choose a segment of this segmentation.")
         grid = self.editor.defaultModifierLabelmap()
-        array, offset, warnings = _onGrid(mask, segmentationNode, grid)
-        if not array.any():
+        modifiers, warnings = [], []
+        for change in changes:
+            array, offset, said = _onGrid(change.mask, segmentationNode, grid)
+            warnings += said
+            if not array.any():
+                continue
+            if segmentId is not None and change.mode is ModificationMode.SET:
+                array, offset = _coveringOld(array, offset, segmentationNode, segmentId, grid)
+            modifiers.append((orientedImage(array, imageToWorld(grid), offset), change.mode))
+        warnings = tuple(dict.fromkeys(warnings))
+        if not modifiers:
             return WrittenSegment(None, warnings)
-        if segmentId is not None and mode is ModificationMode.SET:
-            array, offset = _coveringOld(array, offset, segmentationNode, segmentId, grid)
-        modifier = orientedImage(array, imageToWorld(grid), offset)
         self.editor.saveStateForUndo()
         if segmentId is None:
             segmentId = segmentation.AddEmptySegment("", name)
-        self.editor.modifySegmentByLabelmap(segmentationNode, segmentId, modifier, mode)
+        for modifier, mode in modifiers:
+            self.editor.modifySegmentByLabelmap(segmentationNode, segmentId, modifier, mode)
         _setTags(segmentation.GetSegment(segmentId), tags or {})
         return WrittenSegment(segmentId, warnings)
 
