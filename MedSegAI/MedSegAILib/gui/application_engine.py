@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
+from MedSegAICore.engine.run import CancelToken
 from MedSegAICore.request import SegmentationRequest
 from MedSegAICore.result import SegmentationResult
 
@@ -26,7 +27,9 @@ class WaitingEngine:
     """The shared engine process with the method of `Engine`: whoever asks waits, the application goes on."""
 
     def segment(
-        self, request: SegmentationRequest, progress: Callable[[float, str], object] | None = None
+        self,
+        request: SegmentationRequest,
+        progress: Callable[[float, str], object] | None = None,
+        cancel: CancelToken | None = None,
     ) -> SegmentationResult:
-        process = applicationEngine()
-        return process.segmentAndWait(request) if progress is None else process.segmentAndWait(request, progress)
+        return applicationEngine().segmentAndWait(request, progress or (lambda *_words: None), cancel)

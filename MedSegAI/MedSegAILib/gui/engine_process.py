@@ -18,6 +18,7 @@ import qt
 from MedSegAICore.engine.frames import Frame
 from MedSegAICore.engine.mapped_volume import send_volume
 from MedSegAICore.engine.messages import cancel_message, configure_message, read_result_message, segment_message
+from MedSegAICore.engine.run import CancelToken
 from MedSegAICore.errors import Cancelled, EngineFault, EngineLost, MedSegAIError, error_from_message
 from MedSegAICore.request import SegmentationRequest
 from MedSegAICore.result import SegmentationResult
@@ -26,6 +27,8 @@ from .engine_connection import EngineConnection, LogTail
 from .event_loop import later
 
 CHILD = Path(MedSegAICore.engine.__file__).parent / "child.py"
+CANCEL_INTERVAL = 50
+"""How often whoever waits looks at the cancel token [ms]."""
 CANCEL_PATIENCE = 1500
 """How long a cancelled job may go on before the process is killed [ms]."""
 
@@ -128,16 +131,22 @@ class EngineProcess:
         self._ask(ticket)
         return ticket
 
-    def segmentAndWait(self, request: SegmentationRequest, onProgress: OnProgress = _silent) -> SegmentationResult:
+    def segmentAndWait(
+        self, request: SegmentationRequest, onProgress: OnProgress = _silent, cancel: CancelToken | None = None
+    ) -> SegmentationResult:
         """Return the answer to `request`, for the console; the application stays responsive meanwhile."""
-        loop, outcome = qt.QEventLoop(), []
+        loop, outcome, timer = qt.QEventLoop(), [], qt.QTimer()
 
         def end(value):
             outcome.append(value)
             loop.quit()
 
-        self.segment(request, end, end, onProgress)
+        ticket = self.segment(request, end, end, onProgress)
+        if cancel is not None:
+            timer.connect("timeout()", lambda: self.cancel(ticket) if cancel.is_cancelled else None)
+            timer.start(CANCEL_INTERVAL)
         loop.exec_()
+        timer.stop()
         if not outcome:
             message = "The application is closing."
             raise Cancelled(message)

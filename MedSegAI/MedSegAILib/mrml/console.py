@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import slicer
+from MedSegAICore.errors import NodeRemoved
 from MedSegAICore.recipe import Recipe
 from MedSegAICore.request import PromptTask, SegmentationRequest
 from MedSegAICore.segmentation_file import RECIPE_TAG, tag_text
@@ -19,7 +20,17 @@ from .segments import SegmentWriter
 from .volumes import imageVolume
 
 
-def segment(volumeNode, prompts, segmentationNode=None, segmentName="Segment", engine=None, editor=None, **settings):
+def segment(
+    volumeNode,
+    prompts,
+    segmentationNode=None,
+    segmentName="Segment",
+    engine=None,
+    editor=None,
+    progress=None,
+    cancel=None,
+    **settings,
+):
     """Segment what the prompts point at and write it into a segment. If it fails, the scene is as it was.
 
     Parameters
@@ -36,6 +47,10 @@ def segment(volumeNode, prompts, segmentationNode=None, segmentName="Segment", e
         Who computes; None makes an `Engine` in this process.
     editor
         A `SegmentEditor` whose masking, overwrite mode and undo are used; None makes one that edits everywhere.
+    progress
+        Called with a fraction [0, 1] and a few words.
+    cancel
+        A `CancelToken` that stops the run at its next step.
     **settings
         Further fields of `PromptTask`: model, scope, window, threshold, clean_up.
 
@@ -49,10 +64,30 @@ def segment(volumeNode, prompts, segmentationNode=None, segmentName="Segment", e
     MedSegAIError
         What went wrong and what to do next.
     """
+    request = requestFromNodes(volumeNode, prompts, segmentName, **settings)
+    result = (engine or _newEngine()).segment(request, progress, cancel)
+    return writeResult(result, volumeNode, segmentationNode, segmentName, editor)
+
+
+def requestFromNodes(volumeNode, prompts, segmentName="Segment", **settings):
+    """Return the `SegmentationRequest` that `segment` sends; arguments and errors are the same."""
     image = imageVolume(volumeNode)
     values = tuple(value for prompt in prompts for value in _asPrompts(prompt, image.geometry))
-    request = SegmentationRequest(image, PromptTask(values, **settings), segmentName)
-    result = (engine or _newEngine()).segment(request)
+    return SegmentationRequest(image, PromptTask(values, **settings), segmentName)
+
+
+def writeResult(result, volumeNode, segmentationNode=None, segmentName="Segment", editor=None):
+    """Write the answer to `requestFromNodes` into a segment; arguments, return value and errors as for `segment`.
+
+    Raises
+    ------
+    NodeRemoved
+        The volume or the segmentation is not in the scene any more.
+    """
+    for node in (volumeNode, segmentationNode):
+        if node is not None and node.GetScene() is None:
+            message = f"'{node.GetName()}' was removed from the scene while it was worked on."
+            raise NodeRemoved(message)
     ownNode = None
     if segmentationNode is None:
         segmentationNode = ownNode = addSegmentation(volumeNode)
