@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
@@ -34,17 +35,8 @@ def read_image(path: Path | str) -> ImageVolume:
         The voxels do not lie on a grid with right angles.
     """
     path = Path(path)
-    if not path.is_file():
-        message = f"There is no image file '{path}'."
-        raise InvalidImage(message, "Choose an existing file.")
-    if is_nifti(path) and not is_complete(path):
-        message = f"'{path.name}' is shorter than its header says."
-        raise InvalidImage(message, DAMAGED)
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
+    reader = _opened(path)
     try:
-        reader.ReadImageInformation()
-        _check_scalar_volume(reader, path)
         image = reader.Execute()
     except RuntimeError as error:
         raise _reading_error(path, error) from error
@@ -52,6 +44,11 @@ def read_image(path: Path | str) -> ImageVolume:
     while array.ndim > 3:  # one frame of a time series
         array = array[0]
     return ImageVolume(array if array.ndim == 3 else array[np.newaxis], _geometry(image))
+
+
+def read_geometry(path: Path | str) -> VolumeGeometry:
+    """Return the grid of an image file without reading its voxels; raises what `read_image` raises."""
+    return _geometry(_opened(Path(path)))
 
 
 def write_labels(path: Path | str, mask: VolumePatch, label_value: int = 1) -> None:
@@ -118,7 +115,26 @@ def image_from_array(array: NDArray[np.generic], geometry: VolumeGeometry) -> si
     return image
 
 
-def _geometry(image: sitk.Image) -> VolumeGeometry:
+def _opened(path: Path) -> sitk.ImageFileReader:
+    """Return a reader that has read the header of one scalar volume."""
+    if not path.is_file():
+        message = f"There is no image file '{path}'."
+        raise InvalidImage(message, "Choose an existing file.")
+    if is_nifti(path) and not is_complete(path):
+        message = f"'{path.name}' is shorter than its header says."
+        raise InvalidImage(message, DAMAGED)
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError as error:
+        raise _reading_error(path, error) from error
+    _check_scalar_volume(reader, path)
+    return reader
+
+
+def _geometry(image: Any) -> VolumeGeometry:
+    """Return the grid of an ITK image, or of a reader that has read the header of one."""
     dimension = image.GetDimension()
     size, spacing, origin = np.ones(3, int), np.ones(3), np.zeros(3)
     direction = np.eye(3)

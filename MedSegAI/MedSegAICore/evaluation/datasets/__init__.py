@@ -1,0 +1,1 @@
+"""Labelled images, each set described in one small file and read only where it is needed."""

@@ -1,0 +1,204 @@
+"""Where the voxels of one case come from: files of its own, or its place in an archive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import GeometryMismatch, InvalidDataset
+from ...geometry import Triple, VolumeGeometry
+from ...images import LARGEST_LABEL, read_geometry, read_image
+from ...volume import ImageVolume, VolumePatch
+from .description import ArchiveSpec, LabelMapSpec
+
+
+class CaseSource(Protocol):
+    """What a case reads from, each time it is asked."""
+
+    def image(self) -> ImageVolume:
+        """Return the image."""
+        ...
+
+    def masks(self, label: str) -> tuple[VolumePatch, ...]:
+        """Return one bool mask of the whole volume from each rater; empty where a rater saw nothing."""
+        ...
+
+    def present_labels(self) -> tuple[str, ...]:
+        """Return the structures that at least one rater drew, in the order of the description."""
+        ...
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """A case in files of its own.
+
+    Parameters
+    ----------
+    image_file
+        The image; None if there is none.
+    label_maps
+        File and description of each label map.
+    has_spacing
+        The files say how large a voxel is; where not, a voxel is one unit long.
+    """
+
+    image_file: Path | None
+    label_maps: Sequence[tuple[Path, LabelMapSpec]]
+    has_spacing: bool
+
+    def image(self) -> ImageVolume:
+        """Return the image."""
+        if self.image_file is None:
+            message = "This set has label maps only, no images."
+            raise InvalidDataset(message, "Choose another set.")
+        image = read_image(self.image_file)
+        return image if self.has_spacing else ImageVolume(image.array, pixel_grid(image.geometry.shape))
+
+    def masks(self, label: str) -> tuple[VolumePatch, ...]:
+        """Return one bool mask of the whole volume from each rater.
+
+        Raises
+        ------
+        GeometryMismatch
+            A label map does not lie on the grid of the image.
+        InvalidDataset
+            A label map holds a value that nothing is said about, or that is not a whole number.
+        """
+        masks = []
+        for file, spec in self.label_maps:
+            if label not in spec.labels:
+                continue
+            labels = self._read(file, spec)
+            masks.append(VolumePatch.whole(labels.array == spec.labels[label], labels.geometry))
+        return tuple(masks)
+
+    def present_labels(self) -> tuple[str, ...]:
+        """Return the structures that at least one rater drew."""
+        present: dict[str, None] = {}
+        for file, spec in self.label_maps:
+            values = set(np.flatnonzero(np.bincount(_label_values(file, spec).array.ravel())).tolist())
+            present |= dict.fromkeys(label for label, value in spec.labels.items() if value in values)
+        return tuple(present)
+
+    def _read(self, file: Path, spec: LabelMapSpec) -> ImageVolume:
+        labels = _label_values(file, spec)
+        if self.image_file is not None and not read_geometry(self.image_file).matches(labels.geometry):
+            message = f"The label map '{file.name}' does not lie on the grid of '{self.image_file.name}'."
+            raise GeometryMismatch(message)
+        return labels if self.has_spacing else ImageVolume(labels.array, pixel_grid(labels.geometry.shape))
+
+
+def _label_values(file: Path, spec: LabelMapSpec) -> ImageVolume:
+    """Return a label map as whole numbers, none of which is a surprise."""
+    labels = read_image(file)
+    values: NDArray[Any] = labels.array
+    whole = values if values.dtype.kind in "iu" else values.round().astype(np.int32)
+    is_repaired = bool(labels.warnings)
+    if is_repaired or not np.array_equal(whole, values) or whole.min() < 0 or whole.max() > LARGEST_LABEL:
+        message = f"The label map '{file.name}' holds values that are not whole numbers from 0 to {LARGEST_LABEL}."
+        raise InvalidDataset(message)
+    unknown = sorted(set(np.flatnonzero(np.bincount(whole.ravel())).tolist()) - {0, *spec.labels.values()})
+    if unknown and not spec.ignores_others:
+        message = f"The label map '{file.name}' holds the value {unknown[0]}, which the description does not name."
+        raise InvalidDataset(message)
+    return ImageVolume(whole, labels.geometry)
+
+
+class Archive:
+    """The arrays of a NumPy archive, each read when it is first needed.
+
+    Parameters
+    ----------
+    file, spec
+        The archive and what is said about it.
+
+    Raises
+    ------
+    InvalidDataset
+        The file is missing or no archive, or an array is missing or has another shape.
+    """
+
+    def __init__(self, file: Path, spec: ArchiveSpec) -> None:
+        self._file = file
+        self._spec = spec
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Text of each case."""
+        return [str(name) for name in self._array(self._spec.names, 1).tolist()]
+
+    @cached_property
+    def images(self) -> NDArray[Any]:
+        """Pictures (n, rows, columns)."""
+        return self._array(self._spec.images, 3)
+
+    @cached_property
+    def masks(self) -> NDArray[Any]:
+        """Masks (n, raters, rows, columns), perhaps packed."""
+        return self._array(self._spec.masks, 4)
+
+    def mask(self, index: int, rater: int) -> NDArray[np.bool_]:
+        """Return one mask (rows, columns)."""
+        mask = self.masks[index, rater]
+        return np.unpackbits(mask, axis=-1).astype(bool) if self._spec.packed_bits else mask != 0
+
+    def _array(self, name: str, dimensions: int) -> NDArray[Any]:
+        try:
+            with np.load(self._file, allow_pickle=False) as archive:
+                array: NDArray[Any] = archive[name]
+        except FileNotFoundError as error:
+            message = f"There is no archive '{self._file.name}'."
+            raise InvalidDataset(message) from error
+        except (KeyError, OSError, ValueError, TypeError) as error:
+            message = f"The archive '{self._file.name}' has no array '{name}' that can be read."
+            raise InvalidDataset(message) from error
+        if array.ndim != dimensions:
+            message = f"The array '{name}' of '{self._file.name}' has {array.ndim} dimensions, not {dimensions}."
+            raise InvalidDataset(message)
+        return array
+
+
+@dataclass(frozen=True)
+class ArchiveSource:
+    """A case at a place of an archive."""
+
+    archive: Archive
+    index: int
+    label: str
+
+    def image(self) -> ImageVolume:
+        """Return the picture as one slice."""
+        picture = self.archive.images[self.index][np.newaxis]
+        return ImageVolume(picture, pixel_grid(picture.shape))
+
+    def masks(self, label: str) -> tuple[VolumePatch, ...]:
+        """Return one bool mask from each rater.
+
+        Raises
+        ------
+        GeometryMismatch
+            The masks differ from the pictures in size.
+        """
+        if label != self.label:
+            return ()
+        grid = self.image().geometry
+        masks = [self.archive.mask(self.index, rater)[np.newaxis] for rater in range(self.archive.masks.shape[1])]
+        if masks[0].shape != grid.shape:
+            message = f"The masks have the size {masks[0].shape[1:]}, the pictures {grid.shape[1:]}."
+            raise GeometryMismatch(message)
+        return tuple(VolumePatch.whole(mask, grid) for mask in masks)
+
+    def present_labels(self) -> tuple[str, ...]:
+        """Return the structure if at least one rater drew it."""
+        return (self.label,) if self.archive.masks[self.index].any() else ()
+
+
+def pixel_grid(shape: Triple) -> VolumeGeometry:
+    """Return the grid of a picture without spacing: one unit a pixel, columns to the left, rows to the back."""
+    return VolumeGeometry.from_components(shape, axes_ras=np.diag([-1.0, -1.0, 1.0]))
