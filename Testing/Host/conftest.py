@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from pathlib import Path
 
 import pytest
 from fakes.requests import a_request
-from Host import event_loop, qt_shim
+from Host import event_loop
+from Host.desktop import open_desktop  # puts `qt` where MedSegAILib.gui finds it
 from Host.processes import pid_of
-
-sys.modules["qt"] = qt_shim  # before anything of MedSegAILib.gui is imported
 
 FAKES = Path(__file__).resolve().parents[1] / "fakes"
 FAKE_COMMAND = [sys.executable, "-u", str(FAKES / "child.py")]
@@ -42,6 +42,28 @@ def wait():
 def pause():
     """Run the event loop for some seconds."""
     return event_loop.wait
+
+
+@pytest.fixture
+def desktop(tmp_path, monkeypatch):
+    """Slicer's desktop with an empty scene; what a callback raises, and the desktop would swallow, fails the test."""
+    raised = []
+    monkeypatch.setattr(sys, "excepthook", lambda _kind, error, _trace: raised.append(error))
+    desktop = open_desktop(tmp_path)
+    yield desktop
+    desktop.quit()
+    if raised:
+        raise raised[0]
+
+
+@pytest.fixture
+def conformance_effects(desktop, monkeypatch):
+    """The effects that test the host, registered."""
+    folder = Path(__file__).parent / "ConformanceEffects"
+    monkeypatch.syspath_prepend(str(folder.parent))
+    importlib.import_module(folder.name)
+    for file in folder.glob("*Effect.py"):
+        desktop.register_effect(file)
 
 
 @pytest.fixture

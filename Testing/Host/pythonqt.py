@@ -91,7 +91,7 @@ def _set_attribute(self, name: str, value) -> None:
     meta, kind = self.metaObject(), type(self)
     found = meta.property(meta.indexOfProperty(name))
     if not found.isValid() or name in HIDDEN_PROPERTIES:
-        if name[0] != "_" and (kind.__module__.startswith("PySide6.") or getattr(kind, "IS_OF_THE_DESKTOP", False)):
+        if name[0] != "_" and (kind.__module__.startswith(("PySide6.", "Host."))):
             message = f"{kind.__name__} has no property {name}: new attributes on C++ objects are not allowed."
             raise AttributeError(message)
         shiboken6.Object.__setattr__(self, name, value)

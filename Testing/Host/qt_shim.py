@@ -22,14 +22,3 @@ class QProcess(QtCore.QProcess):
             message = f"PythonQt would write the repr of a {type(data).__name__}, or stop at its first NUL."
             raise TypeError(message)
         return super().write(data)
-
-
-class qSlicerApplication(QtWidgets.QApplication):
-    """The application object."""
-
-    IS_OF_THE_DESKTOP = True
-    startupCompleted = QtCore.Signal()
-    mrmlSceneChanged = QtCore.Signal(object)
-
-
-application = qSlicerApplication([])

@@ -1,0 +1,3 @@
+"""Effects that only test the host."""
+
+from .DotEffect import DotEffect as DotEffect
