@@ -32,6 +32,8 @@ _NAMES = {
         "OutOfDeviceMemory",
         "PackageMissing",
         "PromptOutsideImage",
+        "RecordsDamaged",
+        "SettingsDiffer",
         "ShearedGeometry",
         "UnknownModel",
         "UnsupportedPrompt",

@@ -165,6 +165,18 @@ class Cancelled(MedSegAIError):
     advice = "Start it again when you are ready."
 
 
+class SettingsDiffer(MedSegAIError):
+    """A folder holds the records of an evaluation with other settings."""
+
+    advice = "Choose another folder, or go on with the settings that the folder was begun with."
+
+
+class RecordsDamaged(MedSegAIError):
+    """A file with the results of an evaluation cannot be read."""
+
+    advice = "Choose another file or folder, or delete it and evaluate again."
+
+
 class EngineLost(MedSegAIError):
     """The engine process stopped while it was working."""
 

@@ -29,7 +29,11 @@ class Quantity:
     reference
         The implementation or definition that the value agrees with.
     clicks
-        Of a value on the way: after how many clicks; None for all others.
+        Of a value on the way: after how many clicks; None for all others. Tables show the others only.
+    failure_value
+        Value that means that the structure was missed altogether: such a case counts as a failure. None if none does.
+    shown
+        Whether tables have a column for it; files have it in any case.
     """
 
     name: str
@@ -38,6 +42,8 @@ class Quantity:
     higher_is_better: bool | None
     reference: str
     clicks: int | None = None
+    failure_value: float | None = None
+    shown: bool = True
 
 
 @dataclass(frozen=True, order=True)
