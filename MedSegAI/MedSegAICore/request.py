@@ -94,7 +94,8 @@ class PromptTask:
     Parameters
     ----------
     prompts
-        Points, boxes, scribbles, lassos and masks; at least one is positive.
+        Points, boxes, scribbles, lassos and masks; at least one is positive. Their order counts: a model that
+        refines takes each as a correction of its answer to those before it.
     model
         Name in the catalogue.
     scope

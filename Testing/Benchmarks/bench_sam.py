@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -178,7 +178,7 @@ def _decoded(segmenter: SamSegmenter, image: SliceImage, embedding: torch.Tensor
     """Return the logits at the slice's size for every prompt."""
     answers = {}
     for name, prompts in PROMPTS.items():
-        segmenter._embedding = lambda _image, _run: embedding
+        segmenter._embedding = lambda *_: embedding
         answer = segmenter.segment_slice(image, prompts, Run())
         probability = answer.probability.astype(np.float64)
         answers[name] = np.log(probability) - np.log1p(-probability)
@@ -193,12 +193,27 @@ def _pooled_iou(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> 
 
 
 def _second_prompt(segmenter: SamSegmenter, image: SliceImage) -> float:
+    """Return the share of the first prompt's time that the dearest later one takes.
+
+    They are another click, a click that refines the box, and two such clicks at once, as a recipe brings them.
+    """
+    box, another_box = BOX, replace(BOX, box_xyxy=BOX.box_xyxy + 5)
     times = []
-    for prompts in (PROMPTS["box"], PROMPTS["click"], PROMPTS["box and clicks"]):
+    for prompts in (box, PROMPTS["click"], _clicks_after(box, 1), _clicks_after(another_box, 2)):
         start = time.process_time()
         segmenter.segment_slice(image, prompts, Run())
         times.append(time.process_time() - start)
     return max(times[1:]) / times[0]
+
+
+def _clicks_after(box: SlicePrompts, count: int) -> SlicePrompts:
+    """Return clicks placed one after another on top of a box."""
+    clicks = PROMPTS["box and clicks"]
+    placed = box
+    for n in range(1, count + 1):
+        points = {"points_xy": clicks.points_xy[:n], "points_positive": clicks.points_positive[:n]}
+        placed = replace(box, **points, earlier=placed)
+    return placed
 
 
 def _resident_megabytes(checkpoint: Path, kind: str) -> float:

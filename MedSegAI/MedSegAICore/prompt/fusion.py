@@ -27,7 +27,7 @@ def fuse_directions(walk: Walk, run: Run) -> VolumeAnswer:
     answers = [first]
     for step, axis in enumerate(other for other in range(3) if other != walk.axis):
         prompts: tuple[Prompt, ...] = tuple(p for p in walk.prompts if isinstance(p, PointPrompt))
-        across = replace(walk, axis=axis, prompts=(*prompts, _middle_box(inside, axis)), limits=None)
+        across = replace(walk, axis=axis, prompts=(_middle_box(inside, axis), *prompts), limits=None)
         answers.append(propagate(across, run.part(0.4 + 0.3 * step, 0.7 + 0.3 * step)))
     warnings = tuple(dict.fromkeys(warning for answer in answers for warning in answer.warnings))
     return VolumeAnswer(_mean([answer.probability for answer in answers], walk), warnings=warnings)

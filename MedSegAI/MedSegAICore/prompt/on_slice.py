@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.spatial import cKDTree
 
@@ -15,23 +17,46 @@ PARALLEL = 0.99
 
 
 def prompts_on_slice(prompts: tuple[Prompt, ...], grid: SliceGrid) -> tuple[SlicePrompts, int]:
-    """Return the prompts that lie on a slice, in pixels, and how many of them do."""
+    """Return the prompts that lie on a slice, in pixels, and how many of them do.
+
+    Each is a correction of what comes before it, in the order in which they were placed; masks, as first
+    guesses, come before all others.
+    """
     here = [prompt for prompt in prompts if lies_on(prompt, grid)]
-    points = [prompt for prompt in here if isinstance(prompt, PointPrompt)]
-    boxes = [prompt for prompt in here if isinstance(prompt, BoxPrompt)]
-    masks = [prompt for prompt in here if isinstance(prompt, MaskPrompt)]
-    positions = np.array([point.position_ras for point in points]).reshape(-1, 3)
-    inside = _drawn(here, grid, positive=True)
-    first_guess = [grid.cut_patch(mask.patch) > 0 for mask in masks if mask.positive]
-    return SlicePrompts(
-        points_xy=grid.pixels_of(positions),
-        points_positive=np.array([point.positive for point in points], dtype=np.bool_),
-        box_xyxy=_box_pixels(boxes, grid),
-        inside=inside,
-        outside=_drawn(here, grid, positive=False),
-        enclosed=_drawn([prompt for prompt in here if isinstance(prompt, LassoPrompt)], grid, positive=True),
-        previous_mask=None if not first_guess else np.any(first_guess, axis=0).astype(np.float32),
-    ), len(here)
+    placed = SlicePrompts(np.empty((0, 2)), np.empty(0, dtype=np.bool_))
+    for prompt in sorted(here, key=lambda prompt: not isinstance(prompt, MaskPrompt)):
+        earlier = placed if has_positive(placed) else None
+        placed = replace(_with(placed, prompt, grid), earlier=earlier)
+    return placed, len(here)
+
+
+def _with(placed: SlicePrompts, prompt: Prompt, grid: SliceGrid) -> SlicePrompts:
+    """Add one prompt to those of a slice."""
+    if isinstance(prompt, PointPrompt):
+        points = np.concatenate([placed.points_xy, grid.pixels_of(prompt.position_ras)])
+        return replace(placed, points_xy=points, points_positive=np.append(placed.points_positive, prompt.positive))
+    if isinstance(prompt, BoxPrompt):
+        return replace(placed, box_xyxy=_around(placed.box_xyxy, _box_pixels(prompt, grid)))
+    if isinstance(prompt, ScribblePrompt):
+        drawn = _stroke(prompt, grid)
+    elif isinstance(prompt, LassoPrompt):
+        drawn = polygon_mask(grid.pixels_of(prompt.points_ras), grid.shape)
+    else:
+        drawn = grid.cut_patch(prompt.patch) > 0
+    if not prompt.positive:
+        return replace(placed, outside=_united(placed.outside, drawn))
+    if isinstance(prompt, MaskPrompt):
+        guess = placed.previous_mask
+        return replace(placed, previous_mask=drawn.astype(np.float32) if guess is None else np.maximum(guess, drawn))
+    enclosed = _united(placed.enclosed, drawn) if isinstance(prompt, LassoPrompt) else placed.enclosed
+    return replace(placed, inside=_united(placed.inside, drawn), enclosed=enclosed)
+
+
+def _united(first: Mask | None, second: Mask) -> Mask | None:
+    """Return the pixels of both pictures, or None if there are none."""
+    if not second.any():
+        return first
+    return second if first is None else first | second
 
 
 def has_positive(prompts: SlicePrompts) -> bool:
@@ -63,11 +88,9 @@ def lies_on(prompt: Prompt, grid: SliceGrid) -> bool:
     return bool((grid.cut_patch(prompt.patch) > 0).any())
 
 
-def _box_pixels(boxes: list[BoxPrompt], grid: SliceGrid) -> Float64 | None:
-    """Return the box (first and last column and row) around what the boxes cut out of the slice."""
-    if not boxes:
-        return None
-    corners = np.concatenate([grid.pixels_of(_outline(box, grid)) for box in boxes])
+def _box_pixels(box: BoxPrompt, grid: SliceGrid) -> Float64:
+    """Return the box (first and last column and row) around what a box cuts out of the slice."""
+    corners = grid.pixels_of(_outline(box, grid))
     low, high = corners.min(axis=0) + 0.5, corners.max(axis=0) - 0.5
     middle = (low + high) / 2  # a box narrower than a pixel is one pixel wide
     limit = np.array(grid.shape[::-1]) - 1
@@ -75,26 +98,18 @@ def _box_pixels(boxes: list[BoxPrompt], grid: SliceGrid) -> Float64 | None:
     return np.concatenate([low, high])
 
 
+def _around(first: Float64 | None, second: Float64) -> Float64:
+    """Return the box around two boxes."""
+    if first is None:
+        return second
+    return np.concatenate([np.minimum(first[:2], second[:2]), np.maximum(first[2:], second[2:])])
+
+
 def _outline(box: BoxPrompt, grid: SliceGrid) -> Float64:
     """Return positions (n, 3) around what a slice cuts out of a box; all its corners if it is flat or too thin."""
     corners = box.corners_ras()
     section = corners[:0] if box.is_flat else section_of(corners, grid.plane)
     return section if len(section) else corners
-
-
-def _drawn(prompts: list[Prompt], grid: SliceGrid, positive: bool) -> Mask | None:
-    """Return the pixels that scribbles and lassos (and masks of what is outside) cover, or None."""
-    picture = np.zeros(grid.shape, dtype=np.bool_)
-    for prompt in prompts:
-        if prompt.positive != positive:
-            continue
-        if isinstance(prompt, ScribblePrompt):
-            picture |= _stroke(prompt, grid)
-        elif isinstance(prompt, LassoPrompt):
-            picture |= polygon_mask(grid.pixels_of(prompt.points_ras), grid.shape)
-        elif isinstance(prompt, MaskPrompt) and not positive:
-            picture |= grid.cut_patch(prompt.patch) > 0
-    return picture if picture.any() else None
 
 
 def _stroke(scribble: ScribblePrompt, grid: SliceGrid) -> Mask:

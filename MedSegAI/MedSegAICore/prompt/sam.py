@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from ..models.checkpoint import file_sha256, fit_checkpoint, read_checkpoint
 from ..networks.sam import ARCHITECTURES, Sam
 from .picture import Shape, grey_levels, network_input, resized_shape
 from .sam_prompts import Float64, SamPrompts, sam_prompts
+from .sam_refinement import refined
 from .segmenter import Float32, SliceAnswer, SliceImage, SlicePrompts
 
 Points = tuple[Tensor, Tensor]
@@ -106,6 +107,7 @@ class SamSegmenter:
         """Return what the prompts point at on one slice.
 
         One click alone gives three candidates, best predicted quality first; more prompts give one answer.
+        A network that takes masks refines: it is given the logits of its answer to the earlier prompts.
         `probability > 0.5` holds exactly where the network's logits at the slice's size are above 0.
 
         Raises
@@ -115,56 +117,48 @@ class SamSegmenter:
         OutOfDeviceMemory
             Memory ran out, also in smaller steps.
         """
-        asked = sam_prompts(image, prompts, self._needs_box)
-        if asked.is_empty:
+        if sam_prompts(image, prompts, self._needs_box).is_empty:
             return SliceAnswer(np.zeros(image.pixels.shape, np.float32), quality=0.0)
 
         def in_small_steps() -> SliceAnswer:
             self._network.limit_bias(SMALL_BIAS_BYTES)
-            return self._answer(image, asked, run)
+            return self._answer(image, prompts, run)
 
-        answer, warnings = with_one_retry(lambda: self._answer(image, asked, run), in_small_steps, SMALLER)
+        answer, warnings = with_one_retry(lambda: self._answer(image, prompts, run), in_small_steps, SMALLER)
         return replace(answer, warnings=warnings)
 
     @torch.inference_mode()
-    def _answer(self, image: SliceImage, asked: SamPrompts, run: Run) -> SliceAnswer:
-        rows, columns = image.pixels.shape
-        resized = resized_shape((rows, columns), self._input_spec.size)
-        embedding = self._embedding(image, run)
-        run.check()
-        low, quality = self._network.decode(
-            embedding.to(self._plan.device),
-            self._points(asked, (rows, columns), resized),
-            self._box(asked, (rows, columns), resized),
-            self._mask_logits(asked, resized),
-            several=asked.is_ambiguous,
-        )
-        full = self._network.to_picture(low, resized, (rows, columns))[0].cpu().numpy()
-        qualities = quality[0].cpu().numpy()
-        best, *others = np.argsort(-qualities, kind="stable")
+    def _answer(self, image: SliceImage, prompts: SlicePrompts, run: Run) -> SliceAnswer:
+        shape = image.pixels.shape
+        resized = resized_shape(shape, self._input_spec.size)
+        slice_key = (image.key, image.window, self.name, self.weights_hash, self.device, PREPROCESSING_VERSION)
+        embedding = self._embedding(image, slice_key, run).to(self._plan.device)
+
+        def decode(step: SlicePrompts, logits: Float32 | None) -> _Decoded:
+            run.check()
+            asked = replace(sam_prompts(image, step, self._needs_box), logits=logits)
+            points, box = self._points(asked, shape, resized), self._box(asked, shape, resized)
+            mask = self._mask_logits(asked, resized)
+            return _Decoded(*self._network.decode(embedding, points, box, mask, several=asked.is_ambiguous))
+
+        refines = "mask" in self.capabilities.prompts
+        answer = refined(prompts if refines else replace(prompts, earlier=None), slice_key, decode, self._cache)
+        full = self._network.to_picture(answer.masks, resized, shape)[0].cpu().numpy()
+        best, *others = answer.order
         return SliceAnswer(
             probability=_probability(full[best]),
-            quality=float(np.clip(qualities[best], 0, 1)),
+            quality=float(np.clip(answer.qualities[best], 0, 1)),
             candidates=tuple(_probability(full[other]) for other in others),
-            logits=low[0, int(best)].cpu().numpy(),
         )
 
-    def _embedding(self, image: SliceImage, run: Run) -> Tensor:
-        key: Hashable = (
-            image.key,
-            image.window,
-            self.name,
-            self.weights_hash,
-            self.device,
-            PREPROCESSING_VERSION,
-        )
-        embedding: Tensor | None = self._cache.get(key)
+    def _embedding(self, image: SliceImage, slice_key: Hashable, run: Run) -> Tensor:
+        embedding: Tensor | None = self._cache.get(slice_key)
         if embedding is None:
             levels = grey_levels(image.pixels, image.window)[:, :, None]
             picture = torch.from_numpy(network_input(levels, self._input_spec))[None]
             picture = picture.to(self._plan.device)
             embedding = self._network.encode(picture, lambda done: run.step(done, "Looking at the slice")).cpu()
-            self._cache.put(key, embedding, embedding.numel() * embedding.element_size())
+            self._cache.put(slice_key, embedding, embedding.numel() * embedding.element_size())
         return embedding
 
     def _points(self, asked: SamPrompts, original: Shape, resized: Shape) -> Points | None:
@@ -193,6 +187,29 @@ class SamSegmenter:
 
     def _tensor(self, values: NDArray[np.generic]) -> Tensor:
         return torch.as_tensor(values.astype(np.float32), device=self._plan.device)
+
+
+@dataclass(frozen=True, eq=False)
+class _Decoded:
+    """What the mask decoder gave: logits (1, masks, rows, columns) and their predicted qualities (1, masks)."""
+
+    masks: Tensor
+    quality: Tensor
+
+    @property
+    def qualities(self) -> Float32:
+        """Predicted quality of each mask (masks,)."""
+        return self.quality[0].cpu().numpy()
+
+    @property
+    def order(self) -> list[int]:
+        """The masks, best predicted quality first."""
+        return [int(index) for index in np.argsort(-self.qualities, kind="stable")]
+
+    @property
+    def logits(self) -> Float32:
+        """Logits of the best mask (rows, columns)."""
+        return self.masks[0, self.order[0]].cpu().numpy().copy()  # not a view, which would keep the other masks
 
 
 def _rescaled(points_xy: Float64, original: Shape, resized: Shape) -> Float64:

@@ -25,22 +25,22 @@ class SamPrompts:
         Clicks (n, 2) as (column, row), and whether each is inside.
     box_xyxy
         (4,) or None.
-    logits
-        Low-resolution logits of an earlier answer, or None.
     guess
-        (rows, columns) probability of a first guess where there are no logits, or None.
+        (rows, columns) probability of a first guess, or None.
+    logits
+        Low-resolution logits of the answer to the prompts before the last, or None; they count instead of the guess.
     """
 
     points_xy: Float64
     points_positive: Mask
     box_xyxy: Float64 | None
-    logits: Float32 | None
     guess: Float32 | None
+    logits: Float32 | None = None
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing says where to look."""
-        return len(self.points_xy) == 0 and self.box_xyxy is None and self.logits is None
+        return len(self.points_xy) == 0 and self.box_xyxy is None
 
     @property
     def is_ambiguous(self) -> bool:
@@ -60,8 +60,7 @@ def sam_prompts(image: SliceImage, prompts: SlicePrompts, needs_box: bool) -> Sa
     if needs_box:
         box = _box_for_clicks(image, points[positive]) if box is None else box
         points, positive = points[:0], positive[:0]
-    guess = prompts.previous_mask if prompts.previous_logits is None else None
-    return SamPrompts(points, positive, box, prompts.previous_logits, guess)
+    return SamPrompts(points, positive, box, prompts.previous_mask)
 
 
 def _points(prompts: SlicePrompts) -> tuple[Float64, Mask]:

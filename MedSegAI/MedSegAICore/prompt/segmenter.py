@@ -74,10 +74,11 @@ class SlicePrompts:
         (rows, columns) bool: pixels that scribbles and lassos mark as inside and outside.
     enclosed
         (rows, columns) bool: the part of `inside` that positive lassos enclose, or None.
-    previous_logits
-        Low-resolution logits that the same model gave before, or None.
     previous_mask
         (rows, columns) float32 probability of a first guess, or None.
+    earlier
+        The same prompts without the one that was placed last, or None if those say nothing of what is inside.
+        A model that refines takes the last one as a correction of its answer to them.
     """
 
     points_xy: NDArray[np.float64]
@@ -86,8 +87,8 @@ class SlicePrompts:
     inside: Mask | None = None
     outside: Mask | None = None
     enclosed: Mask | None = None
-    previous_logits: Float32 | None = None
     previous_mask: Float32 | None = None
+    earlier: SlicePrompts | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,8 +103,6 @@ class SliceAnswer:
         What the model thinks of it, about 0 to 1; None if it does not say.
     candidates
         Other plausible probabilities, best first.
-    logits
-        Low-resolution logits for the next refinement, or None.
     warnings
         What the user should know, in words.
     """
@@ -111,7 +110,6 @@ class SliceAnswer:
     probability: Float32
     quality: float | None = None
     candidates: tuple[Float32, ...] = ()
-    logits: Float32 | None = None
     warnings: tuple[str, ...] = field(default=())
 
 

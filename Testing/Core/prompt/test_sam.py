@@ -86,14 +86,13 @@ def assert_same(probability, logits, mask):
 def test_one_click_gives_the_packages_three_masks_best_quality_first(both):
     image, segmenter, predictor = both
     clicks = clicks_in(image, (0.4, 0.6))
-    logits, quality, low = predictor.predict(np.array(clicks), np.array([1]), return_logits=True)
+    logits, quality, _ = predictor.predict(np.array(clicks), np.array([1]), return_logits=True)
     answer = segmenter.segment_slice(image, prompts(clicks, [True]), Run())
     order = np.argsort(-quality)
     for probability, index in zip((answer.probability, *answer.candidates), order, strict=True):
         assert probability.dtype == np.float32
         assert_same(probability, logits[index], logits[index] > 0)
     assert answer.quality == pytest.approx(np.clip(quality.max(), 0, 1), abs=1e-4)
-    np.testing.assert_allclose(answer.logits, low[order[0]], atol=1e-3)
 
 
 def test_more_prompts_give_the_packages_single_mask(both):
@@ -114,18 +113,6 @@ def test_more_prompts_give_the_packages_single_mask(both):
         assert answer.candidates == ()
 
 
-def test_refinement_with_the_previous_logits_is_the_packages(both):
-    image, segmenter, predictor = both
-    clicks = clicks_in(image, (0.5, 0.5), (0.2, 0.7))
-    first = segmenter.segment_slice(image, prompts(clicks[:1], [True]), Run())
-    asked = prompts(clicks, [True, False], previous_logits=first.logits)
-    logits, _, _ = predictor.predict(
-        np.array(clicks), np.array([1, 0]), mask_input=first.logits[None], multimask_output=False, return_logits=True
-    )
-    answer = segmenter.segment_slice(image, asked, Run())
-    assert_same(answer.probability, logits[0], logits[0] > 0)
-
-
 @pytest.mark.parametrize("size", [128, 256])
 def test_masks_are_exactly_the_packages_on_the_same_embedding(package, size):
     architecture = replace(TINY, image_size=size)
@@ -136,7 +123,7 @@ def test_masks_are_exactly_the_packages_on_the_same_embedding(package, size):
     cache = ByteBoundedCache(1 << 26)
     segmenter = tiny_segmenter(8, cache, size=size)
     segmenter.segment_slice(image, CLICK, Run())
-    ((key, _),) = cache._entries.items()
+    key = next(iter(cache._entries))  # the embedding comes before the logits of the answer
     cache.put(key, predictor.features, 1)
     masks, quality, _ = predictor.predict(CLICK.points_xy, np.array([1]))
     answer = segmenter.segment_slice(image, CLICK, Run())
@@ -175,7 +162,6 @@ def test_the_same_question_gives_the_same_answer_bit_for_bit():
     image = slice_of(2, (90, 130))
     first, second = (tiny_segmenter(2).segment_slice(image, CLICK, Run()) for _ in range(2))
     assert np.array_equal(first.probability, second.probability)
-    assert np.array_equal(first.logits, second.logits)
 
 
 def test_a_first_guess_reaches_the_network_where_it_lies(blocks_run):
@@ -263,7 +249,7 @@ def test_bfloat16_answers_as_float32_does():
     rough = segmenter.segment_slice(image, CLICK, Run())
     inside, found = exact.probability > 0.5, rough.probability > 0.5
     assert (inside & found).sum() / (inside | found).sum() > 0.95
-    assert rough.probability.dtype == rough.logits.dtype == np.float32
+    assert rough.probability.dtype == np.float32
 
 
 @pytest.mark.parametrize("wrong", ["missing", "other", "catalogue"])

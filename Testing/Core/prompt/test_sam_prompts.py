@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from MedSegAICore.prompt.sam_prompts import sam_prompts
@@ -43,7 +45,7 @@ def test_only_one_positive_click_alone_is_ambiguous(image):
     assert not asked(image, [(3, 4)], [False]).is_ambiguous
     assert not asked(image, [(3, 4), (5, 6)], [True, True]).is_ambiguous
     assert not asked(image, [(3, 4)], [True], box_xyxy=box).is_ambiguous
-    assert not asked(image, [(3, 4)], [True], previous_logits=np.zeros((4, 4), np.float32)).is_ambiguous
+    assert not replace(asked(image, [(3, 4)], [True]), logits=np.zeros((4, 4), np.float32)).is_ambiguous
     assert not asked(image, [(3, 4)], [True], previous_mask=np.zeros(SHAPE, np.float32)).is_ambiguous
 
 
@@ -77,17 +79,9 @@ def test_a_first_guess_alone_brings_its_box(image):
     assert asked(image, [(7, 12)], [True], previous_mask=guess).box_xyxy is None
 
 
-def test_logits_of_an_earlier_answer_win_over_a_first_guess(image):
-    logits = np.zeros((4, 4), np.float32)
-    found = asked(image, [(3, 4)], [True], previous_logits=logits, previous_mask=np.ones(SHAPE, np.float32))
-    assert found.logits is logits
-    assert found.guess is None
-
-
 def test_nothing_and_an_empty_guess_say_nothing(image):
     assert asked(image).is_empty
     assert asked(image, previous_mask=np.zeros(SHAPE, np.float32)).is_empty
-    assert not asked(image, previous_logits=np.zeros((4, 4), np.float32)).is_empty
 
 
 def test_a_network_that_needs_a_box_gets_one_around_its_positive_clicks_and_no_points(image):
