@@ -86,10 +86,11 @@ def test_a_region_and_a_saved_roi_are_the_same_box(scan, command):
 
 
 def test_numbers_that_start_with_a_minus_sign_are_numbers(module):
-    line = ["a", "b", "--region", "-5,1,2,3,4,5", "--window", "-160,240"]
-    options = module.parser().parse_args(module.joined(line))
+    line = ["a", "b", "--region", "-5,1,2,3,4,5", "--window", "-160,240", "--range", "-1,0,0,1,0,0"]
+    options = module.parser().parse_args(module.joined(line, module.LISTS))
     assert options.region == [[-5, 1, 2, 3, 4, 5]]
     assert options.window == [-160, 240]
+    assert options.range == [-1, 0, 0, 1, 0, 0]
 
 
 @pytest.mark.parametrize(("scope", "axis"), [("axial", 0), ("coronal", 1), ("sagittal", 2)])
@@ -107,13 +108,51 @@ def test_a_mask_is_a_first_guess(scan, command):
     assert scan.dice(labels) > 0.8
 
 
-def test_the_report_names_voxels_and_warnings(scan, command):
+def test_the_report_names_voxels_volume_model_time_and_warnings(scan, command):
     report, labels = scan.folder / "report.params", scan.folder / "labels.nrrd"
     inside = scan.points("inside", CENTER)
     assert command(scan.image, labels, "--positive", inside, "--returnparameterfile", report) == 0
-    first, second = report.read_text().splitlines()
-    assert first == f"voxels = {np.count_nonzero(voxels(labels))}"
-    assert second.startswith("warnings =")
+    values = dict(re.findall(r"(.*?) = (.*)", report.read_text()))
+    count = np.count_nonzero(voxels(labels))
+    assert int(values["voxels"]) == count
+    assert float(values["volumeMl"]) == pytest.approx(count * 1 * 1 * 2 / 1000, rel=1e-5)  # voxels of 1 x 1 x 2 mm
+    assert values["usedModel"] == "adaptive"
+    assert 0 < float(values["seconds"]) < 60
+    assert "warnings" in values
+
+
+def slices_of(scan, *indices):
+    """Return a position in the middle of each of some slices."""
+    ijk = np.array([(scan.geometry.shape[2] / 2, scan.geometry.shape[1] / 2, index) for index in indices])
+    return scan.geometry.to_ras(ijk)
+
+
+def test_a_range_ends_the_result_at_its_slices_as_numbers_points_or_a_line(scan, command):
+    middle = int(scan.geometry.voxels_at(CENTER)[0][0])
+    ends = slices_of(scan, middle + 1, middle - 2)
+    given = {
+        "numbers": ("--range", ",".join(str(number) for number in ends.ravel())),
+        "points": ("--rangePoints", scan.points("ends", *ends)),
+        "line": ("--rangePoints", scan.markups("line", "Line", *ends)),
+    }
+    inside, found = scan.points("inside", CENTER), {}
+    for name, options in given.items():
+        labels = scan.folder / f"{name}.nrrd"
+        assert command(scan.image, labels, "--positive", inside, "--direction", "axial", *options) == 0
+        found[name] = voxels(labels)
+    used = np.flatnonzero(found["numbers"].any(axis=(1, 2)))
+    assert used.tolist() == list(range(middle - 2, middle + 2))
+    np.testing.assert_array_equal(found["points"], found["numbers"])
+    np.testing.assert_array_equal(found["line"], found["numbers"])
+
+
+def test_method_direction_and_fused_axes_reach_the_recipe(scan, command):
+    recipe, labels = scan.folder / "recipe.json", scan.folder / "labels.nrrd"
+    options = ("--method", "slices", "--direction", "coronal", "--fuseAxes", "--recipeOutput", recipe)
+    assert command(scan.image, labels, "--positive", scan.points("inside", CENTER), *options) == 0
+    scope = Recipe.from_json(recipe.read_text()).task.scope
+    assert (scope.method, scope.direction, scope.fuse_axes, scope.range_ras) == ("slices", "coronal", True, None)
+    assert scan.dice(labels) > 0.8
 
 
 BAD_OPTIONS = {
@@ -130,6 +169,11 @@ BAD_OPTIONS = {
     "smoothing": (["--positive", "{inside}", "--smoothing", "-1"], "smoothing is -1.0 mm"),
     "label value": (["--positive", "{inside}", "--labelValue", "0"], "label value is 0"),
     "half a region": (["--region", "1,2,3"], "A region needs six numbers"),
+    "half a range": (["--positive", "{inside}", "--range", "1,2,3"], "A range needs two positions"),
+    "one range point": (["--positive", "{inside}", "--rangePoints", "{inside}"], "A range needs two positions"),
+    "range twice": (["--positive", "{inside}", "--range", "1,2,3,4,5,6", "--rangePoints", "{inside}"], "given twice"),
+    "range outside": (["--positive", "{inside}", "--range", "0,0,900,0,0,950"], "range lies outside"),
+    "direction of a slice": (["--positive", "{inside}", "--scope", "axial", "--fuseAxes"], "not for one slice"),
     "mask on another grid": (["--mask", "{other}"], "another grid"),
     "recipe is missing": (["--recipe", "none.json"], "'none.json' cannot be read"),
     "recipe is no recipe": (["--recipe", "{inside}"], "recipe"),

@@ -6,6 +6,7 @@ import argparse
 import xml.etree.ElementTree as ElementTree
 
 import pytest
+from CLI.conftest import CENTER
 from MedSegAICore import __version__
 from MedSegAICore.models.catalogue import load_catalogue
 
@@ -76,14 +77,18 @@ def test_choices_agree(inputs, options):
     def elements(name):
         return [element.text for element in inputs[name].findall("element")]
 
-    assert elements("scope") == list(options["scope"].choices)
+    for name in ("scope", "method", "direction"):
+        assert elements(name) == list(options[name].choices)
     assert sorted(elements("model")) == sorted(load_catalogue())
 
 
-def test_the_report_holds_what_the_description_promises(parameters, inputs, scan, module):
+def test_the_report_holds_what_the_description_promises(parameters, inputs, scan, command):
     promised = set(parameters) - set(inputs)
-    text = module.report_text(3, ["One.", "Two."])
-    assert {line.split(" = ")[0] for line in text.splitlines()} == promised
+    report = scan.folder / "report.params"
+    inside = scan.points("inside", CENTER)
+    options = ("--positive", inside, "--scope", "axial", "--returnparameterfile", report)
+    assert command(scan.image, scan.folder / "labels.nrrd", *options) == 0
+    assert {line.split(" = ")[0] for line in report.read_text().splitlines()} == promised
 
 
 def test_the_version_is_that_of_the_core(description):

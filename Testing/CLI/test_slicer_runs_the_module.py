@@ -69,6 +69,9 @@ def test_a_run_loads_the_label_map_and_reports(logic, node, labels, scan):
     organ = scan.organ
     assert 2 * ((found > 0) & organ).sum() / ((found > 0).sum() + organ.sum()) > 0.8
     assert int(node.GetParameterAsString("voxels")) == np.count_nonzero(found)
+    assert float(node.GetParameterAsString("volumeMl")) == pytest.approx(np.count_nonzero(found) * 2 / 1000, rel=1e-4)
+    assert node.GetParameterAsString("usedModel") == "adaptive"
+    assert float(node.GetParameterAsString("seconds")) > 0
 
 
 def test_a_roi_with_negative_coordinates_and_a_recipe_file_work(host, logic, node, volume, labels, scan):
@@ -105,6 +108,17 @@ def test_a_curve_is_a_scribble(host, logic, node, labels, scan):
     expected = Engine().segment(SegmentationRequest(read_image(scan.image), task)).mask.full()
     assert expected.any()
     assert (found & expected).sum() >= 0.999 * (found | expected).sum()
+
+
+def test_range_points_of_the_scene_end_the_result(logic, node, labels, scan):
+    middle = int(scan.geometry.voxels_at(CENTER)[0][0])
+    ends = [scan.geometry.to_ras([20.0, 20.0, float(k)])[0] for k in (middle - 2, middle + 1)]
+    node.SetParameterAsNode("rangePoints", add_points(ends, "Ends"))
+    node.SetParameterAsString("direction", "axial")
+    logic.ApplyAndWait(node, False)
+    assert node.GetStatusString() == "Completed", node.GetErrorText()
+    used = np.flatnonzero(slicer.util.arrayFromVolume(labels).any(axis=(1, 2)))
+    assert used.tolist() == list(range(middle - 2, middle + 2))
 
 
 def test_progress_arrives_while_it_runs(host, logic, node):

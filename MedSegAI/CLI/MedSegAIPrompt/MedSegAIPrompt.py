@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from xml.sax.saxutils import escape
+from typing import get_args
+
+import numpy as np
 
 try:
     import MedSegAICore
@@ -18,26 +18,50 @@ except ImportError:  # in the source tree, where nothing is installed
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
     import MedSegAICore
 
+from MedSegAICore.command_line import (
+    cancel_on_signal,
+    failed,
+    joined,
+    numbers,
+    optional_path,
+    report_progress,
+    report_text,
+    say,
+    write_text,
+)
 from MedSegAICore.engine.engine import Engine
 from MedSegAICore.engine.run import CancelToken
 from MedSegAICore.errors import Cancelled, GeometryMismatch, InvalidRequest, MedSegAIError
 from MedSegAICore.geometry import Float64, canonical_geometry
-from MedSegAICore.images import check_label_value, read_image, whole_files, write_labels
+from MedSegAICore.images import check_label_value, read_image, write_labels
 from MedSegAICore.markups import read_markups, region_prompt
-from MedSegAICore.prompts import BoxPrompt, MaskPrompt, PointPrompt, Prompt, SlicePlane
+from MedSegAICore.prompts import BoxPrompt, MaskPrompt, PointPrompt, Prompt, ScribblePrompt, SlicePlane
 from MedSegAICore.recipe import Recipe, task_from_dict
-from MedSegAICore.request import CleanUp, IntensityWindow, PromptTask, SegmentationRequest, SliceScope, VolumeScope
+from MedSegAICore.request import (
+    CleanUp,
+    Direction,
+    IntensityWindow,
+    Method,
+    PromptTask,
+    SegmentationRequest,
+    SliceScope,
+    VolumeScope,
+)
 from MedSegAICore.result import SegmentationResult
 from MedSegAICore.volume import ImageVolume, VolumePatch
 
 SLICES = {"axial": 0, "coronal": 1, "sagittal": 2}
 """Array axis of the canonical grid across which the slices of each direction lie."""
 
+LISTS = ("--region", "--window", "--range")
+"""Options that take a list of numbers."""
+
 NAME = "<filter-name>MedSegAI Prompt</filter-name>"
 
 EXAMPLES = """examples:
   MedSegAIPrompt.py ct.nii.gz liver.nrrd --positive inside.mrk.json --negative outside.mrk.json
   MedSegAIPrompt.py ct.nii.gz liver.nrrd --box roi.mrk.json --largestIsland --recipeOutput liver.json
+  MedSegAIPrompt.py ct.nii.gz aorta.nrrd --positive inside.mrk.json --direction axial --range 0,0,-80,0,0,60
   MedSegAIPrompt.py ct.nii.gz again.nrrd --recipe liver.json
 
 Points, curves, boxes and recipes are files as Slicer saves them. Not a medical device.
@@ -46,32 +70,16 @@ Points, curves, boxes and recipes are files as Slicer saves them. Not a medical 
 
 def main(arguments: Sequence[str], cancel: CancelToken) -> int:
     """Run the command and return its exit code: 0, or 1 after one sentence on the standard error."""
-    options = parser().parse_args(joined(arguments))
+    options = parser().parse_args(joined(arguments, LISTS))
     try:
         run(options, cancel)
     except MedSegAIError as error:
-        return fail(str(error), options.verbose)
+        return failed(str(error), options.verbose)
     except Exception as error:  # noqa: BLE001  the last edge: whatever happens becomes one sentence
         happened = f"{type(error).__name__}: {error}".splitlines()[0].rstrip(".")
         advice = "Run it again with --verbose and report what it prints."
-        return fail(f"Something unexpected happened ({happened}). {advice}", options.verbose)
+        return failed(f"Something unexpected happened ({happened}). {advice}", options.verbose)
     return 0
-
-
-def cancel_on_signal() -> CancelToken:
-    """Return a token that the signals to stop set: what runs ends at its next step and writes nothing."""
-    cancel = CancelToken()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: cancel.cancel())
-    return cancel
-
-
-def fail(sentence: str, verbose: bool) -> int:
-    """Say what went wrong and return the exit code."""
-    if verbose:
-        traceback.print_exc()
-    print(sentence, file=sys.stderr, flush=True)
-    return 1
 
 
 def parser() -> argparse.ArgumentParser:
@@ -102,6 +110,19 @@ def parser() -> argparse.ArgumentParser:
     model.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (auto)")
     settings = made.add_argument_group("settings")
     settings.add_argument("--scope", choices=("volume", *SLICES), default="volume", help="whole structure or one slice")
+    settings.add_argument(
+        "--method", choices=get_args(Method), default="auto", help="for the whole structure: slice by slice or in 3D"
+    )
+    settings.add_argument(
+        "--direction", choices=("auto", *get_args(Direction)), default="auto", help="slices to follow it through"
+    )
+    settings.add_argument(
+        "--range", type=numbers, metavar="X,Y,Z,X,Y,Z", help="positions on the first and the last slice [mm], RAS world"
+    )
+    settings.add_argument(
+        "--rangePoints", type=optional_path, metavar="FILE", help="the same as two points or a line (.mrk.json)"
+    )
+    settings.add_argument("--fuseAxes", action="store_true", help="follow it through all three directions and average")
     settings.add_argument("--window", type=numbers, metavar="LOWER,UPPER", help="intensities shown as black and white")
     settings.add_argument("--threshold", type=float, default=0.5, metavar="P", help="probability to be inside (0.5)")
     settings.add_argument("--largestIsland", action="store_true", help="keep the largest connected part only")
@@ -114,30 +135,9 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def joined(arguments: Sequence[str]) -> list[str]:
-    """Join each list of numbers that starts with a minus sign to its option, as argparse needs it."""
-    found: list[str] = []
-    for argument in arguments:
-        if found and found[-1] in ("--region", "--window") and argument.startswith("-"):
-            found[-1] += f"={argument}"
-        else:
-            found.append(argument)
-    return found
-
-
-def optional_path(text: str) -> Path | None:
-    """Return a path; Slicer passes empty text for a file that is not chosen."""
-    return Path(text) if text else None
-
-
-def numbers(text: str) -> list[float]:
-    """Return the numbers of a list that commas separate."""
-    return [float(part) for part in text.split(",") if part]
-
-
 def run(options: argparse.Namespace, cancel: CancelToken) -> None:
     """Read, segment and write; nothing is written unless everything before went well."""
-    print(f"<filter-start>{NAME}<filter-comment>Reading</filter-comment></filter-start>", flush=True)
+    say(f"<filter-start>{NAME}<filter-comment>Reading</filter-comment></filter-start>")
     check_output(options)
     image = read_image(options.image)
     recipe = read_recipe(options.recipe) if options.recipe else None
@@ -151,8 +151,8 @@ def run(options: argparse.Namespace, cancel: CancelToken) -> None:
     warnings = [*result.warnings, *(differences(recipe, result) if isinstance(recipe, Recipe) else ())]
     write(options, result, warnings)
     for warning in warnings:
-        print(f"Warning: {warning}")
-    print(f"<filter-end>{NAME}<filter-time>{result.provenance.seconds:.2f}</filter-time></filter-end>", flush=True)
+        say(f"Warning: {warning}")
+    say(f"<filter-end>{NAME}<filter-time>{result.provenance.seconds:.2f}</filter-time></filter-end>")
 
 
 def check_output(options: argparse.Namespace) -> None:
@@ -162,12 +162,6 @@ def check_output(options: argparse.Namespace) -> None:
         if file and not file.absolute().parent.is_dir():
             message = f"There is no folder '{file.parent}'."
             raise InvalidRequest(message, "Choose an existing folder.")
-
-
-def report_progress(fraction: float, message: str) -> None:
-    """Print progress in the form that Slicer reads."""
-    comment = f"<filter-comment>{escape(message)}</filter-comment>" if message else ""
-    print(f"<filter-progress>{fraction:.3f}</filter-progress>{comment}", flush=True)
 
 
 def task_from_options(options: argparse.Namespace, image: ImageVolume) -> PromptTask:
@@ -181,7 +175,7 @@ def task_from_options(options: argparse.Namespace, image: ImageVolume) -> Prompt
     return PromptTask(
         prompts=tuple(prompts),
         model=options.model,
-        scope=scope(options.scope, prompts, image),
+        scope=scope(options, prompts, image),
         window=window(options.window),
         threshold=options.threshold,
         clean_up=CleanUp(options.largestIsland, options.fillHoles, options.smoothing),
@@ -207,13 +201,46 @@ def window(values: list[float] | None) -> IntensityWindow | None:
     return IntensityWindow(*values)
 
 
-def scope(name: str, prompts: Sequence[Prompt], image: ImageVolume) -> SliceScope | VolumeScope:
-    """Return the scope of a name: the volume, or the slice of the image on which the first prompt lies."""
-    if name not in SLICES or not prompts:
-        return VolumeScope()
+def scope(options: argparse.Namespace, prompts: Sequence[Prompt], image: ImageVolume) -> SliceScope | VolumeScope:
+    """Return the scope that the options describe: the volume, or the image's slice on which the first prompt lies."""
+    across = VolumeScope(
+        method=options.method,
+        direction=None if options.direction == "auto" else options.direction,
+        range_ras=slice_range(options.range, options.rangePoints),
+        fuse_axes=options.fuseAxes,
+    )
+    if options.scope not in SLICES:
+        return across
+    if across.method != "auto" or across.direction or across.range_ras is not None or across.fuse_axes:
+        message = "A method, a direction, a range or fused axes are for the whole structure, not for one slice."
+        raise InvalidRequest(message, "Choose the scope 'volume', or leave them out.")
+    if not prompts:
+        return across  # the engine says that prompts are missing
     grid = canonical_geometry(image.geometry)
-    index = grid.voxels_at(anchor(prompts[0]))[0][SLICES[name]]
-    return SliceScope(SlicePlane.of_slice(grid, SLICES[name], float(index)))
+    index = grid.voxels_at(anchor(prompts[0]))[0][SLICES[options.scope]]
+    return SliceScope(SlicePlane.of_slice(grid, SLICES[options.scope], float(index)))
+
+
+def slice_range(values: list[float] | None, file: Path | None) -> Float64 | None:
+    """Return two positions (2, 3) [mm] on the first and the last slice, from six numbers or a markups file."""
+    if not values and not file:
+        return None
+    if values and file:
+        message = "A range was given twice, as numbers and as points."
+        raise InvalidRequest(message, "Leave one of them out.")
+    found = np.asarray(values, dtype=np.float64) if values else marked_positions(file)
+    if found.size != 6:
+        message = "A range needs two positions."
+        raise InvalidRequest(message, "Give x,y,z of a position on the first slice and of one on the last.")
+    return found.reshape(2, 3)
+
+
+def marked_positions(file: Path) -> Float64:
+    """Return the positions (n, 3) [mm] of the points and lines of a markups file."""
+    prompts = read_markups(file)
+    points = [prompt.position_ras[None] for prompt in prompts if isinstance(prompt, PointPrompt)]
+    lines = [prompt.points_ras for prompt in prompts if isinstance(prompt, ScribblePrompt)]
+    return np.concatenate([np.empty((0, 3)), *points, *lines])
 
 
 def anchor(prompt: Prompt) -> Float64:
@@ -261,22 +288,7 @@ def write(options: argparse.Namespace, result: SegmentationResult, warnings: Seq
         write_text(options.recipeOutput, Recipe.from_result(result).to_json())
     write_labels(options.labels, result.mask, options.labelValue)
     if options.returnparameterfile:
-        write_text(options.returnparameterfile, report_text(int(result.mask.array.sum()), warnings))
-
-
-def report_text(voxels: int, warnings: Sequence[str]) -> str:
-    """Return the values that come back to Slicer, one on each line."""
-    return f"voxels = {voxels}\nwarnings = {' '.join(warnings)}\n"
-
-
-def write_text(file: Path, text: str) -> None:
-    """Write a text file so that it appears whole or not at all."""
-    try:
-        with whole_files(file) as draft:
-            draft.write_text(text, encoding="utf-8")
-    except OSError as error:
-        message = f"The file '{file}' cannot be written ({error.strerror})."
-        raise InvalidRequest(message, "Choose another folder.") from error
+        write_text(options.returnparameterfile, report_text(result, warnings))
 
 
 if __name__ == "__main__":

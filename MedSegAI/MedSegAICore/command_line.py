@@ -1,0 +1,104 @@
+"""What every command line module does alike: numbers with a minus sign, signals to stop, progress, one-line errors."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import traceback
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+import numpy as np
+
+from .engine.run import CancelToken
+from .errors import InvalidRequest
+from .images import whole_files
+from .result import SegmentationResult
+
+
+def joined(arguments: Sequence[str], lists: Collection[str]) -> list[str]:
+    """Join each list of numbers that starts with a minus sign to its option, as argparse needs it.
+
+    Parameters
+    ----------
+    arguments
+        As the shell gives them.
+    lists
+        The options that take lists of numbers.
+    """
+    found: list[str] = []
+    for argument in arguments:
+        if found and found[-1] in lists and argument.startswith("-"):
+            found[-1] += f"={argument}"
+        else:
+            found.append(argument)
+    return found
+
+
+def optional_path(text: str) -> Path | None:
+    """Return a path; Slicer passes empty text for a file that is not chosen."""
+    return Path(text) if text else None
+
+
+def numbers(text: str) -> list[float]:
+    """Return the numbers of a list that commas separate."""
+    return [float(part) for part in text.split(",") if part]
+
+
+def cancel_on_signal() -> CancelToken:
+    """Return a token that the signals to stop set: what runs ends at its next step and writes nothing."""
+    cancel = CancelToken()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: cancel.cancel())
+    return cancel
+
+
+def say(line: str) -> None:
+    """Print a line at once, for a person or for Slicer."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def report_progress(fraction: float, message: str) -> None:
+    """Print progress in the form that Slicer reads."""
+    comment = f"<filter-comment>{escape(message)}</filter-comment>" if message else ""
+    say(f"<filter-progress>{fraction:.3f}</filter-progress>{comment}")
+
+
+def failed(sentence: str, verbose: bool) -> int:
+    """Say what went wrong, with `verbose` also where, and return the exit code."""
+    if verbose:
+        traceback.print_exc()
+    sys.stderr.write(f"{sentence}\n")
+    sys.stderr.flush()
+    return 1
+
+
+def report_text(result: SegmentationResult, warnings: Sequence[str]) -> str:
+    """Return the values that come back to Slicer, one on each line."""
+    voxels = int(np.count_nonzero(result.mask.array))
+    fields = {
+        "voxels": voxels,
+        "volumeMl": f"{voxels * float(np.prod(result.mask.geometry.spacing_ijk)) / 1000:.6g}",
+        "usedModel": result.provenance.model,
+        "seconds": f"{result.provenance.seconds:.3f}",
+        "warnings": " ".join(warnings),
+    }
+    return "".join(f"{name} = {value}\n" for name, value in fields.items())
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write a text file so that it appears whole or not at all.
+
+    Raises
+    ------
+    InvalidRequest
+        The file cannot be written.
+    """
+    try:
+        with whole_files(file) as draft:
+            draft.write_text(text, encoding="utf-8")
+    except OSError as error:
+        message = f"The file '{file}' cannot be written ({error.strerror})."
+        raise InvalidRequest(message, "Choose another folder.") from error
