@@ -8,10 +8,10 @@ from pathlib import Path
 TESTING = Path(__file__).resolve().parents[1]
 
 
-def make_engine(device, weights):
+def make_engine(device, weights, cache_bytes):
     from fakes.models import fake_engine  # not before the real child has taken the pipes
 
-    return fake_engine(device, weights)
+    return fake_engine(device, weights, cache_bytes)
 
 
 if __name__ == "__main__":

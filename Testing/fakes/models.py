@@ -165,10 +165,12 @@ def fake_spec(name: str, **changes) -> ModelSpec:
     return ModelSpec(name=name, **(fields | changes))
 
 
-def fake_engine(device: str = "auto", weights=None) -> Engine:
+def fake_engine(device: str = "auto", weights=None, cache_bytes: int = 1 << 20) -> Engine:
     """Return an engine that knows the fake models only."""
     engine.PARADIGMS["fake"] = "fakes.models:segment"
     bright = fake_spec(
         "bright", paradigm="prompt", entry="fakes.models:build_bright", capabilities=EVERYTHING_ON_SLICES
     )
-    return Engine(device, weights, catalogue={"bright": bright} | {name: fake_spec(name) for name in BEHAVIOURS})
+    return Engine(
+        device, weights, cache_bytes, catalogue={"bright": bright} | {name: fake_spec(name) for name in BEHAVIOURS}
+    )

@@ -7,6 +7,8 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Any
 
+GIBIBYTE = 1 << 30
+
 
 class ByteBoundedCache:
     """Keep the values that were used last, as long as they fit; safe across threads.

@@ -20,7 +20,7 @@ def main(make_engine: Callable[..., Any] | None = None) -> None:
     Parameters
     ----------
     make_engine
-        Builds the engine from a device and checkpoint files; None takes `Engine`.
+        Builds the engine from a device, checkpoint files and the size of its cache; None takes `Engine`.
     """
     # before anything else is imported: libraries print, and their words must not run into the messages
     pipes = take_pipes()

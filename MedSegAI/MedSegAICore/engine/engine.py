@@ -13,7 +13,7 @@ from ..errors import OutOfDeviceMemory, PackageMissing, UnknownModel, Unsupporte
 from ..prompts import BoxPrompt, LassoPrompt, MaskPrompt, PointPrompt, Prompt, ScribblePrompt
 from ..request import SegmentationRequest
 from ..result import SegmentationResult
-from .cache import ByteBoundedCache
+from .cache import GIBIBYTE, ByteBoundedCache
 from .memory import is_out_of_memory
 from .run import CancelToken, ProgressCallback, Run
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from ..models.catalogue import ModelSpec
     from .device import DevicePlan
 
-GIBIBYTE = 1 << 30
 LOADED_MODELS_LIMIT = 2
 """Models kept ready; the largest takes 2.5 GB, and people switch between two at most."""
 
@@ -117,6 +116,16 @@ class Engine:
         # outside the handler: the error's traceback would keep what fills the device alive
         self._move_to_cpu(spec)
         return self._run(spec, request, run)
+
+    @property
+    def cached_bytes(self) -> int:
+        """Memory that embeddings take now [bytes]."""
+        return self._cache.size_bytes
+
+    @property
+    def loaded_models(self) -> tuple[str, ...]:
+        """Names of the models that are ready to run, the last used one last."""
+        return tuple(self._segmenters)
 
     def unload(self, model: str | None = None) -> None:
         """Forget one loaded model, or all of them with every cached embedding."""

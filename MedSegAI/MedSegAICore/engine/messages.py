@@ -1,15 +1,15 @@
 """Messages between the application and the engine process, as frames.
 
-The application sends `configure`, `volume`, `segment` and `cancel`; the engine process answers with `hello`,
-`progress`, `result`, `error` and `need_volume`. A volume goes before the requests that name it by its
-fingerprint, and only once. Requests carry a number; every number is answered by exactly one `result`,
+The application sends `configure`, `volume`, `segment`, `cancel` and `memory`; the engine process answers with
+`hello`, `progress`, `result`, `error`, `need_volume` and `memory`. A volume goes before the requests that name it
+by its fingerprint, and only once. Requests carry a number; every number is answered by exactly one `result`,
 `error` or `need_volume`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +22,17 @@ from ..request import SegmentationRequest
 from ..result import Provenance, SegmentationResult
 from ..task_fields import geometry_from_fields, task_from_dict, task_to_dict
 from ..volume import ImageVolume, VolumePatch
+from .cache import GIBIBYTE
 from .frames import Frame
 
 NUMBER_TYPES = ("<f2", "<f4", "<f8")
 """How the values of a patch that is not a mask may be stored."""
 
 
-def configure_message(device: str, weights: Mapping[str, Path]) -> Frame:
-    """Return the message that says where to run and where checkpoints lie; answered by `hello`."""
-    return Frame(
-        {"type": "configure", "device": device, "weights": {name: str(path) for name, path in weights.items()}}
-    )
+def configure_message(device: str, weights: Mapping[str, Path], cache_bytes: int = GIBIBYTE) -> Frame:
+    """Return the message that holds the arguments of `Engine`; answered by `hello`."""
+    files = {name: str(path) for name, path in weights.items()}
+    return Frame({"type": "configure", "device": device, "weights": files, "cache_bytes": cache_bytes})
 
 
 def hello_message(pid: int, versions: Mapping[str, str], threads: int) -> Frame:
@@ -67,6 +67,16 @@ def cancel_message(number: int) -> Frame:
 def progress_message(number: int, fraction: float, message: str) -> Frame:
     """Return the message that tells how far request `number` is."""
     return Frame({"type": "progress", "number": number, "fraction": float(fraction), "message": message})
+
+
+def ask_memory_message(clear: bool) -> Frame:
+    """Return the message that asks what is kept in memory, after forgetting it if `clear`; answered by `memory`."""
+    return Frame({"type": "memory", "clear": clear})
+
+
+def memory_message(cached_bytes: int, models: Sequence[str]) -> Frame:
+    """Return the message that tells how many bytes of embeddings and which models are kept."""
+    return Frame({"type": "memory", "cached_bytes": cached_bytes, "models": list(models)})
 
 
 def error_message(number: int, error: BaseException) -> Frame:

@@ -14,12 +14,14 @@ from pathlib import Path
 
 from ..errors import Cancelled, EngineFault, MedSegAIError
 from ..volume import ImageVolume
+from .cache import GIBIBYTE
 from .engine import Engine
 from .frames import Frame, FrameReader, encode_frame
 from .mapped_volume import receive_volume
 from .messages import (
     error_message,
     hello_message,
+    memory_message,
     need_volume_message,
     progress_message,
     read_segment_message,
@@ -74,13 +76,13 @@ class Service:
     channel
         Where messages come from and answers go to.
     make_engine
-        Builds the engine from a device and checkpoint files.
+        Builds the engine from a device, checkpoint files and the size of its cache.
     """
 
-    def __init__(self, channel: Channel, make_engine: Callable[[str, dict[str, Path]], Engine]) -> None:
+    def __init__(self, channel: Channel, make_engine: Callable[[str, dict[str, Path], int], Engine]) -> None:
         self._channel = channel
         self._make_engine = make_engine
-        self._engine = make_engine("auto", {})
+        self._engine = make_engine("auto", {}, GIBIBYTE)
         self._inbox: queue.Queue[Frame] = queue.Queue()
         self._jobs: dict[int, Job] = {}
         self._jobs_lock = threading.Lock()
@@ -136,14 +138,21 @@ class Service:
             self._keep_volume(frame)
         elif kind == "segment":
             self._segment(frame)
+        elif kind == "memory":
+            self._tell_memory(frame)
         else:
             message = f"There is no message of the type '{kind}'."
             raise EngineFault(message)
 
     def _configure(self, frame: Frame) -> None:
         weights = {name: Path(path) for name, path in frame.header["weights"].items()}
-        self._engine = self._make_engine(frame.header["device"], weights)
+        self._engine = self._make_engine(frame.header["device"], weights, frame.header["cache_bytes"])
         self._channel.write(hello_message(os.getpid(), versions_in_use(), threads_in_use()))
+
+    def _tell_memory(self, frame: Frame) -> None:
+        if frame.header["clear"]:
+            self._engine.unload()
+        self._channel.write(memory_message(self._engine.cached_bytes, self._engine.loaded_models))
 
     def _keep_volume(self, frame: Frame) -> None:
         try:

@@ -15,9 +15,16 @@ from pathlib import Path
 
 import MedSegAICore.engine
 import qt
+from MedSegAICore.engine.cache import GIBIBYTE
 from MedSegAICore.engine.frames import Frame
 from MedSegAICore.engine.mapped_volume import send_volume
-from MedSegAICore.engine.messages import cancel_message, configure_message, read_result_message, segment_message
+from MedSegAICore.engine.messages import (
+    ask_memory_message,
+    cancel_message,
+    configure_message,
+    read_result_message,
+    segment_message,
+)
 from MedSegAICore.engine.run import CancelToken
 from MedSegAICore.errors import Cancelled, EngineFault, EngineLost, MedSegAIError, error_from_message
 from MedSegAICore.request import SegmentationRequest
@@ -66,22 +73,27 @@ class EngineProcess:
 
     Parameters
     ----------
-    device, weights
+    device, weights, cacheBytes
         As for `Engine`.
     command
         Program and arguments of the process; None takes the engine in Slicer's Python.
     """
 
     def __init__(
-        self, device: str = "auto", weights: Mapping[str, Path] | None = None, command: list[str] | None = None
+        self,
+        device: str = "auto",
+        weights: Mapping[str, Path] | None = None,
+        command: list[str] | None = None,
+        cacheBytes: int = GIBIBYTE,
     ) -> None:
-        self._device, self._weights = device, dict(weights or {})
+        self._device, self._weights, self._cacheBytes = device, dict(weights or {}), cacheBytes
         self._command = command or [enginePython(), "-u", str(CHILD)]
         self._log = LogTail()
         self._connection: EngineConnection | None = None
         self._questions: dict[int, _Question] = {}
         self._hello: dict | None = None
         self._greetings: list[tuple[Callable[[dict], object], OnError]] = []
+        self._memoryAnswers: list[Callable[[int, tuple[str, ...]], object]] = []
         self._cancelled: set[int] = set()  # tickets that the process was asked to stop and has not yet answered
         self._uploaded: set[str] = set()
         self._lastTicket = 0
@@ -91,6 +103,11 @@ class EngineProcess:
     @property
     def isRunning(self) -> bool:
         return self._connection is not None
+
+    @property
+    def hello(self) -> dict | None:
+        """What the process has said when it started: its pid, versions and threads; None while it does not run."""
+        return self._hello
 
     @property
     def log(self) -> str:
@@ -107,11 +124,21 @@ class EngineProcess:
         if self._connection is None:
             self._connect()
 
-    def configure(self, device: str, weights: Mapping[str, Path]) -> None:
-        """Use another device or other checkpoints from the next request on."""
-        self._device, self._weights = device, dict(weights)
+    def configure(self, device: str, weights: Mapping[str, Path], cacheBytes: int = GIBIBYTE) -> None:
+        """Use another device, other checkpoints or another size of the cache from the next request on."""
+        self._device, self._weights, self._cacheBytes = device, dict(weights), cacheBytes
         if self._connection is not None:
-            self._connection.send(configure_message(self._device, self._weights))
+            self._sendSettings()
+
+    def askMemory(self, onAnswer: Callable[[int, tuple[str, ...]], object], clear: bool = False) -> None:
+        """Call `onAnswer` with the bytes of embeddings and the models that the process keeps.
+
+        It answers between two jobs, with `clear` after it has forgotten them; a process that is not running does not
+        answer.
+        """
+        if self._connection is not None:
+            self._memoryAnswers.append(onAnswer)
+            self._connection.send(ask_memory_message(clear))
 
     def segment(
         self, request: SegmentationRequest, onResult: OnResult, onError: OnError, onProgress: OnProgress = _silent
@@ -177,10 +204,14 @@ class EngineProcess:
         self._forgetProcess()
         self._connection = EngineConnection(self._command, self._application, self._log, self._heard, self._lost)
         self._connection.start()
-        self._connection.send(configure_message(self._device, self._weights))
+        self._sendSettings()
+
+    def _sendSettings(self) -> None:
+        self._connection.send(configure_message(self._device, self._weights, self._cacheBytes))
 
     def _forgetProcess(self) -> None:
         self._hello = None
+        self._memoryAnswers.clear()
         self._uploaded.clear()
         self._cancelled.clear()
 
@@ -222,6 +253,9 @@ class EngineProcess:
             greetings, self._greetings = self._greetings, []
             for onReady, _ in greetings:
                 self._call(onReady, frame.header)
+            return
+        if kind == "memory":
+            self._call(self._memoryAnswers.pop(0), frame.header["cached_bytes"], tuple(frame.header["models"]))
             return
         question = self._questions.get(ticket)
         if kind == "progress":
