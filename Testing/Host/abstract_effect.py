@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import slicer
 from Host import qt_shim as qt
+from Host.pythonqt import plain_property
 
 Logic = slicer.vtkSlicerSegmentEditorLogic
 MODES = (
@@ -13,11 +14,6 @@ MODES = (
     Logic.ModificationModeRemoveAll,
 )
 WHOLE = [0, -1, 0, -1, 0, -1]
-
-
-def plain_property(kind, name):
-    """Return a property of Qt that only keeps its value."""
-    return qt.Property(kind, lambda self: getattr(self, name), lambda self, value: setattr(self, name, value))
 
 
 class qSlicerSegmentEditorAbstractEffect(qt.QObject):

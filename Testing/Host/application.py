@@ -6,22 +6,26 @@ import sys
 import types
 
 import slicer
-from Host import event_loop
+from Host import ctk_shim, event_loop, scripted_modules
 from Host import qt_shim as qt
+from Host.node_widgets import qMRMLNodeComboBox, qMRMLSegmentSelectorWidget, qSlicerMarkupsPlaceWidget
 from Host.scripted_effect import qSlicerSegmentEditorEffectFactory, qSlicerSegmentEditorScriptedEffect
 from Host.segment_editor import qMRMLSegmentEditorWidget
 from Host.slice_view import qMRMLSliceView, qMRMLSliceWidget, qMRMLWidget
+from Host.ui_loader import QUiLoader
 
 SLICE_VIEWS = {"Red": "Axial", "Green": "Coronal", "Yellow": "Sagittal"}
 SIZE = (400, 400)
 WIDGETS = (
+    qMRMLNodeComboBox,
     qMRMLSegmentEditorWidget,
+    qMRMLSegmentSelectorWidget,
     qMRMLSliceView,
     qMRMLSliceWidget,
     qMRMLWidget,
-    qSlicerSegmentEditorEffectFactory,
-    qSlicerSegmentEditorScriptedEffect,
+    qSlicerMarkupsPlaceWidget,
 )
+EFFECTS = (qSlicerSegmentEditorEffectFactory, qSlicerSegmentEditorScriptedEffect)
 
 
 class qSlicerLayoutManager(qt.QObject):
@@ -93,7 +97,7 @@ class qSlicerApplication(qt.QApplication):
 
 def install() -> None:
     """Put the desktop's names where its scripts look for them."""
-    for kind in WIDGETS:
+    for kind in (*WIDGETS, *EFFECTS):
         setattr(slicer, kind.__name__, kind)
     effects = types.ModuleType("qSlicerSegmentationsEditorEffectsPythonQt")
     effects.qSlicerSegmentEditorScriptedEffect = qSlicerSegmentEditorScriptedEffect
@@ -101,7 +105,10 @@ def install() -> None:
     translation.tr = lambda text: text
     translation.translate = lambda _context, text: text
     slicer.i18n = translation
-    sys.modules.update({"qt": qt, "slicer.i18n": translation, effects.__name__: effects})
+    qt.QUiLoader = QUiLoader
+    QUiLoader.kinds.update({kind.__name__: kind for kind in (*WIDGETS, *ctk_shim.WIDGETS)})
+    sys.modules.update({"qt": qt, "ctk": ctk_shim, "slicer.i18n": translation, effects.__name__: effects})
+    scripted_modules.install()
 
 
 application = qSlicerApplication()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from Host.application import application
 from Host.mouse import Mouse
 from Host.picture import picture_of, save_picture
 from Host.scripted_effect import qSlicerSegmentEditorEffectFactory, qSlicerSegmentEditorScriptedEffect
+from Host.scripted_modules import load_module
 from Host.segment_editor import qMRMLSegmentEditorWidget
 from Host.slicer_scene import SlicerHost, boot
 
@@ -101,9 +103,21 @@ class Desktop:
         qt.QApplication.processEvents()
 
 
-def open_desktop(folder: Path) -> Desktop:
-    """Start the application with an empty scene; temporary files go to `folder`."""
+def open_desktop(folder: Path, modules: Iterable[Path] = ()) -> Desktop:
+    """Start the application with an empty scene.
+
+    Parameters
+    ----------
+    folder
+        Where temporary files and settings go.
+    modules
+        Files of scripted modules to load at start.
+    """
     desktop = Desktop(boot(folder))
     application.attach(desktop.host)
+    qt.QSettings.setDefaultFormat(qt.QSettings.IniFormat)
+    qt.QSettings.setPath(qt.QSettings.IniFormat, qt.QSettings.UserScope, str(folder))
+    for file in modules:
+        load_module(file)
     application.startupCompleted.emit()
     return desktop

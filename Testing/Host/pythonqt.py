@@ -42,6 +42,19 @@ def present(module) -> dict[str, object]:
     return names
 
 
+def plain_property(kind, name: str, changed: str | None = None) -> QtCore.Property:
+    """Return a property for a widget of the host that keeps its value in an attribute, and tells by a signal."""
+
+    def write(self, value) -> None:
+        if value == getattr(self, name):
+            return
+        setattr(self, name, value)
+        if changed is not None:
+            getattr(self, changed).emit(value)
+
+    return QtCore.Property(kind, lambda self: getattr(self, name), write)
+
+
 def _change(kind: type) -> None:
     meta = kind.staticMetaObject
     for index in range(meta.propertyCount()):
@@ -59,12 +72,18 @@ def _change(kind: type) -> None:
 
 
 def _finding_connect(own):
-    """Let `connect` and `disconnect` be those below: PySide6 looks for its own past what a class says."""
+    """Let `connect` and `disconnect` be those below: PySide6 looks for its own past what a class says.
+
+    Properties that classes in Python add are also read here; their lists are tuples, like those of the others.
+    """
 
     def getattribute(self, name: str):
-        if name == "connect":
-            return partial(_connect, self)
-        return partial(_disconnect, self) if name == "disconnect" else own(self, name)
+        if name in ("connect", "disconnect"):
+            return partial(_connect if name == "connect" else _disconnect, self)
+        value = own(self, name)
+        if isinstance(value, list) and isinstance(inspect.getattr_static(type(self), name, None), QtCore.Property):
+            return tuple(value)
+        return value
 
     return getattribute
 
@@ -91,6 +110,8 @@ def _set_attribute(self, name: str, value) -> None:
     meta, kind = self.metaObject(), type(self)
     found = meta.property(meta.indexOfProperty(name))
     if not found.isValid() or name in HIDDEN_PROPERTIES:
+        if isinstance(value, QtCore.QObject) and value.objectName == name:
+            return  # PySide6 hangs the children of a form on it by their names, PythonQt does not
         if name[0] != "_" and (kind.__module__.startswith(("PySide6.", "Host."))):
             message = f"{kind.__name__} has no property {name}: new attributes on C++ objects are not allowed."
             raise AttributeError(message)
@@ -137,15 +158,15 @@ def find_signal(sender: QtCore.QObject, signature: str):
     types = [part.strip() for part in rest.rstrip(")").split(",") if part.strip()]
     meta = sender.metaObject()
     methods = [meta.method(index) for index in range(meta.methodCount())]
-    counts = {
-        method.parameterCount()
-        for method in methods
-        if method.methodType() == QtCore.QMetaMethod.MethodType.Signal and method.name().data().decode() == name
-    }
-    if not rest.endswith(")") or len(types) not in counts:
+    same = [m for m in methods if m.name().data().decode() == name and m.methodType() == m.MethodType.Signal]
+    fitting = [[part.data().decode() for part in m.parameterTypes()] for m in same]
+    fitting = [kinds for kinds in fitting if len(kinds) == len(types)]
+    if not rest.endswith(")") or not fitting:
         message = f"{type(sender).__name__} has no signal {signature}."
         raise AttributeError(message)
-    return getattr(sender, name), len(types)
+    # the widgets of the host have no types of their own for nodes: what does not fit exactly is taken as the first
+    chosen = types if types in fitting else fitting[0]
+    return (getattr(sender, name)[tuple(chosen)] if len(same) > 1 else getattr(sender, name)), len(types)
 
 
 def required_arguments(action) -> int:

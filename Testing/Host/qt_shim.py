@@ -7,9 +7,9 @@ import os
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from Host import event_loop, pythonqt
-from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
+from PySide6 import QtCore, QtGui, QtWidgets
 
-for _module in (QtCore, QtGui, QtWidgets, QtUiTools):
+for _module in (QtCore, QtGui, QtWidgets):
     globals().update(pythonqt.present(_module))
 event_loop.keep_the_lock()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import slicer
 import vtk
 from Host import qt_shim as qt
+from Host.observing import observe
 from Host.scripted_effect import qSlicerSegmentEditorEffectFactory
 from Host.slice_view import qMRMLWidget
 
@@ -52,9 +53,9 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
         super().setMRMLScene(scene)
         self._logic.SetMRMLScene(scene)
         self._logic.SetMRMLApplicationLogic(slicer.app.applicationLogic())
-        self._observe(scene, slicer.vtkMRMLScene.StartCloseEvent, lambda *_: self._leaveScene())
-        interaction = scene.GetFirstNodeByClass("vtkMRMLInteractionNode")
-        self._observe(interaction, interaction.InteractionModeChangedEvent, lambda *_: self._changedMode(interaction))
+        observe(self, scene, (scene.StartCloseEvent,), "_leaveScene")
+        interaction = slicer.app.applicationLogic().GetInteractionNode()
+        observe(self, interaction, (interaction.InteractionModeChangedEvent,), "_changedMode")
 
     def setMRMLSegmentEditorNode(self, node):
         self._node = node
@@ -62,10 +63,8 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
         for effect in self._effects.values():
             effect.setParameterSetNode(node)
         if node is not None:
-            self._observe(node, vtk.vtkCommand.ModifiedEvent, lambda *_: self.updateWidgetFromMRML())
-            self._observe(
-                node, node.EffectParameterModified, lambda *_: self._active and self._active.updateGUIFromMRML()
-            )
+            observe(self, node, (vtk.vtkCommand.ModifiedEvent,), "updateWidgetFromMRML")
+            observe(self, node, (node.EffectParameterModified,), "_updateEffect")
             self.updateWidgetFromMRML()
 
     def mrmlSegmentEditorNode(self):
@@ -109,6 +108,9 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
             self._tellAll("referenceGeometryChanged")
         if self._hasChanged("segment", node.GetSelectedSegmentID()):
             self.currentSegmentIDChanged.emit(node.GetSelectedSegmentID() or "")
+        self._updateEffect()
+
+    def _updateEffect(self):
         if self._active is not None:
             self._active.updateGUIFromMRML()
 
@@ -125,9 +127,9 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
         self.setMRMLSegmentEditorNode(None)
         self._seen.clear()
 
-    def _changedMode(self, interaction):
+    def _changedMode(self):
         if self._active is not None:
-            self._active.host_interaction_mode(interaction)
+            self._active.host_interaction_mode(slicer.app.applicationLogic().GetInteractionNode())
 
     # effects
 
@@ -213,7 +215,3 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
                 self._active.host_call("processViewNodeEvents", node, vtk.vtkCommand.ModifiedEvent, widget)
 
         return heard
-
-    def _observe(self, thing, event, action):
-        """Observe a node or the scene; the editor lives as long as they do, or longer."""
-        thing.AddObserver(event, action)
