@@ -69,7 +69,10 @@ class DrawnSource:
     def masks(self, label: str) -> tuple[VolumePatch, ...]:
         return tuple(VolumePatch.whole(mask, self.drawn.geometry) for mask in self.by_label.get(label, ()))
 
-    def present_labels(self) -> tuple[str, ...]:
+    def rater_count(self, label: str) -> int:
+        return len(self.by_label.get(label, ()))
+
+    def drawn_labels(self) -> tuple[str, ...]:
         return tuple(label for label, masks in self.by_label.items() if any(mask.any() for mask in masks))
 
 

@@ -1,22 +1,74 @@
-"""Prompts placed by rule: the next click lies where the error is thickest.
-
-The rule is that of the interactive-segmentation field (RITM, Sofiiuk et al. 2021): of all missed and all
-wrongly added voxels, the one farthest from the border of its error region; the image's border counts as edge.
-"""
+"""Prompts placed by rule: the next click lies where the error is thickest."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ..geometry import Triple, VolumeGeometry
+from ..errors import InvalidRequest
+from ..geometry import Float64, Triple, VolumeGeometry
 from ..prompts import BoxPrompt, PointPrompt, SlicePlane
-from ..volume import nonzero_bounds
+from ..volume import Bounds, nonzero_bounds
 
 Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class ClickRule:
+    """Where the next click is placed.
+
+    Parameters
+    ----------
+    error
+        Which error it corrects.
+
+        `thickest` is the rule of RITM (Sofiiuk et al. 2021, arXiv:2102.06583): of all missed and all wrongly added
+        voxels, the one farthest from the border of its error; the image's border counts as edge, and voxels that
+        were clicked before are passed over. Here depth is measured in mm, and of equal depths the missed one wins.
+
+        `largest` is the rule of the interactive track of CVPR 2025's MedSegFM challenge: of the largest error with
+        26-connected voxels, missed and wrongly added ones together, the voxel that is farthest from its border,
+        measured in voxels.
+    jitter
+        By how much of the greatest depth [0, 1) a click may be less deep, as people do not hit the deepest voxel
+        (RClicks, arXiv:2410.11722); it is drawn among all voxels that are deep enough. 0.5 is the rule of
+        SAM-Med3D (arXiv:2310.15161).
+
+    Raises
+    ------
+    InvalidRequest
+        There is no such rule, or the jitter is not in its range.
+    """
+
+    error: Literal["thickest", "largest"] = "thickest"
+    jitter: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.error not in ("thickest", "largest"):
+            message = f"There is no rule '{self.error}' for clicks."
+            raise InvalidRequest(message, "Choose 'thickest' or 'largest'.")
+        if not 0 <= self.jitter < 1:
+            message = f"The jitter of clicks is {self.jitter}."
+            raise InvalidRequest(message, "Choose a jitter from 0 to below 1.")
+
+
+THICKEST = ClickRule()
+
+
+class _Depth(NamedTuple):
+    """Distance of each voxel of a box from the border of the error, 0 outside it."""
+
+    values: Float64
+    bounds: Bounds
+
+    @property
+    def greatest(self) -> float:
+        return float(self.values.max(initial=0.0))
 
 
 def first_box(truth: Mask, geometry: VolumeGeometry, axis: int = 0) -> BoxPrompt:
@@ -55,38 +107,59 @@ def first_box(truth: Mask, geometry: VolumeGeometry, axis: int = 0) -> BoxPrompt
 
 
 def next_click(
-    prediction: Mask, truth: Mask, geometry: VolumeGeometry, random: np.random.Generator | None = None
+    prediction: Mask,
+    truth: Mask,
+    geometry: VolumeGeometry,
+    random: np.random.Generator | None = None,
+    rule: ClickRule = THICKEST,
+    clicked: Sequence[PointPrompt] = (),
 ) -> PointPrompt | None:
-    """Return the click that a careful user would place next, or None if nothing is wrong.
+    """Return the click that a careful user would place next, or None if nothing is left to click.
 
     Parameters
     ----------
     prediction, truth
         Masks (k, j, i) bool on one grid.
     geometry
-        Their grid; distances are in mm.
+        Their grid.
     random
-        Draws among equally deep voxels; None takes the middle one of them.
+        Draws among the voxels that the rule finds equally good; None takes the middle one of them.
+    rule
+        Where the click goes.
+    clicked
+        Clicks that were placed before.
     """
-    missed = _deepest(truth & ~prediction, geometry, random)
-    added = _deepest(prediction & ~truth, geometry, random)
-    if missed is None and added is None:
+    if rule.error == "largest":
+        depth = _depth(_largest_part(truth != prediction), np.ones(3))
+    else:
+        before = [tuple(geometry.voxels_at(click.position_ras)[0].tolist()) for click in clicked]
+        errors = (truth & ~prediction, prediction & ~truth)
+        missed, added = (_depth(error, geometry.spacing_kji, before) for error in errors)
+        depth = missed if missed.greatest >= added.greatest else added
+    if depth.greatest == 0.0:
         return None
-    positive = added is None or (missed is not None and missed[0] >= added[0])
-    chosen = missed if positive else added
-    assert chosen is not None  # noqa: S101  one of the two exists, see above
-    return PointPrompt(geometry.to_ras(chosen[1][::-1])[0], positive)
+    good = np.argwhere(depth.values >= depth.greatest * (1.0 - rule.jitter) - 1e-6)
+    good = good[depth.values[tuple(good.T)] > 0]
+    chosen = good[len(good) // 2 if random is None else random.integers(len(good))]
+    voxel = tuple(int(index) + cut.start for index, cut in zip(chosen, depth.bounds, strict=True))
+    return PointPrompt(geometry.to_ras(voxel[::-1])[0], bool(truth[voxel]))
 
 
-def _deepest(error: Mask, geometry: VolumeGeometry, random: np.random.Generator | None) -> tuple[float, Triple] | None:
-    """Return the depth [mm] and the voxel (k, j, i) farthest from the border of the error regions."""
+def _depth(error: Mask, spacing_kji: Float64, clicked: Sequence[Triple] = ()) -> _Depth:
     bounds = nonzero_bounds(error)
     if bounds is None:
-        return None
+        return _Depth(np.zeros((0, 0, 0)), (slice(0, 0), slice(0, 0), slice(0, 0)))
     padded = np.pad(error[bounds], 1)  # the image's border counts as edge
-    depth = ndimage.distance_transform_edt(padded, sampling=geometry.spacing_kji)
-    deepest = float(depth.max())
-    ties = np.argwhere(depth >= deepest - 1e-6)
-    chosen = ties[len(ties) // 2 if random is None else random.integers(len(ties))]
-    k, j, i = (int(index) - 1 + cut.start for index, cut in zip(chosen, bounds, strict=True))
-    return deepest, (k, j, i)
+    values = ndimage.distance_transform_edt(padded, sampling=spacing_kji)[1:-1, 1:-1, 1:-1]
+    for voxel in clicked:
+        if all(cut.start <= index < cut.stop for index, cut in zip(voxel, bounds, strict=True)):
+            values[tuple(index - cut.start for index, cut in zip(voxel, bounds, strict=True))] = 0.0
+    return _Depth(values, bounds)
+
+
+def _largest_part(error: Mask) -> Mask:
+    """Return the largest part of a mask with 26-connected voxels; the first of equally large ones."""
+    parts, _ = ndimage.label(error, np.ones((3, 3, 3)))
+    sizes = np.bincount(parts.ravel())
+    sizes[0] = 0
+    return np.asarray((parts == sizes.argmax()) & error, dtype=np.bool_)

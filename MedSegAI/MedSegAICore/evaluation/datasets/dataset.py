@@ -59,9 +59,16 @@ class Case:
         return replace(masks[0], array=votes * 2 > len(masks))
 
     @cached_property
-    def present_labels(self) -> tuple[str, ...]:
+    def drawn_labels(self) -> tuple[str, ...]:
         """Names of the structures that at least one rater drew here."""
-        return self.source.present_labels()
+        return self.source.drawn_labels()
+
+    @cached_property
+    def present_labels(self) -> tuple[str, ...]:
+        """Names of the structures whose `mask` is not empty."""
+        one_rater = [self.source.rater_count(label) == 1 for label in self.drawn_labels]
+        pairs = zip(self.drawn_labels, one_rater, strict=True)
+        return tuple(label for label, is_sure in pairs if is_sure or self.mask(label).array.any())
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,7 +29,11 @@ class CaseSource(Protocol):
         """Return one bool mask of the whole volume from each rater; empty where a rater saw nothing."""
         ...
 
-    def present_labels(self) -> tuple[str, ...]:
+    def rater_count(self, label: str) -> int:
+        """Return how many people drew a structure, or looked for it."""
+        ...
+
+    def drawn_labels(self) -> tuple[str, ...]:
         """Return the structures that at least one rater drew, in the order of the description."""
         ...
 
@@ -78,7 +82,11 @@ class FileSource:
             masks.append(VolumePatch.whole(labels.array == spec.labels[label], labels.geometry))
         return tuple(masks)
 
-    def present_labels(self) -> tuple[str, ...]:
+    def rater_count(self, label: str) -> int:
+        """Return the number of label maps with a structure."""
+        return sum(label in spec.labels for _, spec in self.label_maps)
+
+    def drawn_labels(self) -> tuple[str, ...]:
         """Return the structures that at least one rater drew."""
         present: dict[str, None] = {}
         for file, spec in self.label_maps:
@@ -194,7 +202,11 @@ class ArchiveSource:
             raise GeometryMismatch(message)
         return tuple(VolumePatch.whole(mask, grid) for mask in masks)
 
-    def present_labels(self) -> tuple[str, ...]:
+    def rater_count(self, label: str) -> int:
+        """Return the number of raters in the archive."""
+        return int(self.archive.masks.shape[1]) if label == self.label else 0
+
+    def drawn_labels(self) -> tuple[str, ...]:
         """Return the structure if at least one rater drew it."""
         return (self.label,) if self.archive.masks[self.index].any() else ()
 

@@ -168,12 +168,17 @@ def test_several_raters_agree_where_more_than_half_of_them_do(folder):
     for n in "23":
         for subject in "abc":
             write_volume(folder / f"{subject}_{n}.nii.gz", labels(0, 1) if n == "2" else labels(0))
-    dataset = load_dataset(write_description(folder, fields))
-    assert dataset.subjects == ("a", "b", "c")
-    assert [int(mask.array.sum()) for mask in dataset.cases[0].masks("liver")] == [4, 4, 0]
-    assert not dataset.cases[0].mask("liver").array.any()
+    file = write_description(folder, fields)
+    alone = load_dataset(file).cases[0]
+    assert load_dataset(file).subjects == ("a", "b", "c")
+    assert [int(mask.array.sum()) for mask in alone.masks("liver")] == [4, 4, 0]
+    assert not alone.mask("liver").array.any()
+    assert alone.drawn_labels == ("liver",)
+    assert alone.present_labels == ()
     write_volume(folder / "a_3.nii.gz", labels(1))
-    assert np.array_equal(dataset.cases[0].mask("liver").array, labels(1) == 1)
+    agreed = load_dataset(file).cases[0]
+    assert np.array_equal(agreed.mask("liver").array, labels(1) == 1)
+    assert agreed.present_labels == ("liver",)
 
 
 @pytest.fixture
@@ -207,12 +212,12 @@ def test_an_archive_holds_pictures_and_the_masks_of_every_rater(tmp_path, archiv
     assert [(case.subject, case.name) for case in dataset.cases] == [("p", "n-1/s"), ("p", "n-2/s"), ("q", "n-1/s")]
     first, second, _ = dataset.cases
     assert first.image().array[0, 1, 3] == 19
-    assert [np.argwhere(mask.array).tolist() for mask in first.masks("nodule")] == [
-        [[0, 1, 2], [0, 1, 3], [0, 1, 4]],
-        [],
-    ]
-    assert first.present_labels == ("nodule",)
-    assert second.present_labels == ()
+    drawn, empty = first.masks("nodule")
+    assert np.argwhere(drawn.array).tolist() == [[0, 1, 2], [0, 1, 3], [0, 1, 4]]
+    assert not empty.array.any()
+    assert first.drawn_labels == ("nodule",)
+    assert first.present_labels == ()
+    assert second.drawn_labels == ()
     with pytest.raises(InvalidDataset, match="no structure 'cyst'"):
         first.masks("cyst")
 

@@ -1,0 +1,136 @@
+"""Few-shot and in-context protocols: a method sees examples of other people and is asked for the same structure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ...engine.run import Run
+from ...errors import InvalidRequest
+from ...volume import VolumePatch
+from ..datasets.dataset import Case, Dataset
+from ..datasets.split import COMMITTED_SEED, subject_folds
+from ..work import Quantity, WorkItem
+from .judge import Judge
+from .questions import Question, list_questions
+from .schemes import InContext, Scheme, SupportMethod
+from .supports import support_cases, support_from
+
+CONTEXT_SIZES = (1, 4, 16, 64)
+
+
+@dataclass(frozen=True, eq=False)
+class SupportProtocol:
+    """Every image is the query once; examples are drawn by seed from other people, one of each.
+
+    Parameters
+    ----------
+    dataset
+        Where queries and examples come from.
+    scheme
+        What the method is shown of them.
+    shots
+        Number of examples, each of another person.
+    labels, subjects
+        What and whom to ask for; empty stands for all.
+    supports_from
+        Who may serve as an example; empty stands for everyone.
+    folds
+        Cross-validation: examples come from other folds than the query (Ouyang et al.: 5); 0 for none.
+    tolerance
+        How far a surface may be off for NSD [mm, or pixels].
+    seed
+        Of folds and examples.
+
+    Raises
+    ------
+    InvalidRequest
+        There is no example to draw, or there are fewer subjects than folds.
+    """
+
+    dataset: Dataset
+    scheme: Scheme
+    shots: int = 1
+    labels: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
+    supports_from: tuple[str, ...] = ()
+    folds: int = 0
+    tolerance: float = 2.0
+    seed: int = COMMITTED_SEED
+
+    def __post_init__(self) -> None:
+        if self.shots < 1:
+            message = f"{self.shots} examples are none."
+            raise InvalidRequest(message, "Choose at least one example.")
+
+    @property
+    def name(self) -> str:
+        """Return the name that stands over the table."""
+        return f"{self.scheme.name}, {self.shots} support{'s' if self.shots > 1 else ''}"
+
+    def quantities(self) -> tuple[Quantity, ...]:
+        """Return what is measured, on the slices that the scheme scores."""
+        return self._judge.quantities()
+
+    def items(self) -> Sequence[WorkItem]:
+        """Return a question for every structure that is present on an image; there are examples for each."""
+        for question in self._questions.values():
+            self.examples(question.case, question.label)
+        return tuple(self._questions)
+
+    def evaluate(self, item: WorkItem, method: SupportMethod, run: Run) -> Mapping[str, float]:
+        """Show the examples and the query, and return the value of every quantity."""
+        question = self._questions[item]
+        supports = [support_from(case, question.label) for case in self.examples(question.case, question.label)]
+        query, truth = question.case.image().canonical(), question.case.mask(question.label).canonical()
+        answer = self.scheme.ask(method, supports, query, truth.array, run)
+        scored = self.scheme.scored(truth.array)
+        return self._judge.values(answer[scored], _slices_of(truth, scored))
+
+    def failed_values(self, item: WorkItem) -> Mapping[str, float]:
+        """Return the values of a method that gave no answer."""
+        question = self._questions[item]
+        truth = question.case.mask(question.label).canonical()
+        return self._judge.failed_values(_slices_of(truth, self.scheme.scored(truth.array)))
+
+    def examples(self, query: Case, label: str) -> tuple[Case, ...]:
+        """Return the images that serve as examples for a query."""
+        candidates = set(self.supports_from or self.dataset.subjects)
+        if self.folds:
+            candidates -= set(self.fold_of(query.subject))
+        return support_cases(self.dataset, label, query.subject, self.shots, self.seed, candidates)
+
+    def fold_of(self, subject: str) -> tuple[str, ...]:
+        """Return everyone who is tested together with `subject`: a method is trained on all others.
+
+        Those who serve as examples for the fold are not trained on either.
+        """
+        return next(fold for fold in self._folds if subject in fold)
+
+    @cached_property
+    def _folds(self) -> tuple[tuple[str, ...], ...]:
+        return subject_folds(self.dataset.subjects, self.folds, self.seed)
+
+    @cached_property
+    def _judge(self) -> Judge:
+        return Judge(self.dataset.spec.has_spacing, self.tolerance)
+
+    @cached_property
+    def _questions(self) -> dict[WorkItem, Question]:
+        return list_questions(self.dataset, self.labels, self.subjects)
+
+
+def in_context_protocols(dataset: Dataset, sizes: Sequence[int] = CONTEXT_SIZES) -> tuple[SupportProtocol, ...]:
+    """Return the in-context protocol for each number of examples and, from two on, with the masks deranged."""
+    plain = [SupportProtocol(dataset, InContext(), size) for size in sizes]
+    exchanged = [SupportProtocol(dataset, InContext(deranged=True), size) for size in sizes if size > 1]
+    return (*plain, *exchanged)
+
+
+def _slices_of(truth: VolumePatch, slices: slice) -> VolumePatch:
+    part = np.asarray(truth.array[slices])
+    offset, shape = (slices.start, 0, 0), truth.geometry.shape
+    return VolumePatch.whole(part, truth.geometry.crop(offset, (len(part), *shape[1:])))
