@@ -88,6 +88,29 @@ def test_storage_orders_of_one_volume_have_one_canonical_view(axes):
         assert canonical_geometry(geometry).matches(place)
 
 
+HALFWAY = {
+    "about the long axis": Rotation.from_euler("z", 45, degrees=True).as_matrix(),
+    "about a side axis": Rotation.from_euler("x", -45, degrees=True).as_matrix(),
+    "about two axes": Rotation.from_euler("xz", [45, 45], degrees=True).as_matrix(),
+    "about the diagonal": Rotation.from_rotvec(np.pi / 3 * np.ones(3) / np.sqrt(3)).as_matrix(),
+}
+"""Grids with an axis that is as near to one direction as to another."""
+
+
+@pytest.mark.parametrize("axes", HALFWAY.values(), ids=HALFWAY)
+@pytest.mark.parametrize("noise", [0, 1e-15, 1e-7], ids=["exact", "rounded", "in float32"])
+def test_a_grid_halfway_between_directions_has_one_canonical_view_in_every_storage_order(axes, noise):
+    random = np.random.default_rng(0)
+    first = VolumeGeometry.from_components((2, 3, 4), (0.7, 0.7, 3), axes_ras=axes)
+    array = np.arange(24).reshape(first.shape)
+    reference = canonical_view(array, first)
+    for order, flips in ORDERS_AND_FLIPS:
+        stored, geometry = stored_as(array, first, order, flips)
+        moved = np.array(geometry.ijk_to_ras)
+        moved[:3, :3] += noise * random.choice([-1, 1], (3, 3))
+        assert np.array_equal(canonical_view(stored, VolumeGeometry(geometry.shape, moved)), reference)
+
+
 @given(geometries(), st.data())
 @settings(max_examples=100, deadline=None)
 def test_a_crop_keeps_its_voxels_in_place(geometry, data):
