@@ -7,12 +7,12 @@ import pytest
 import slicer
 from Host.nodes import add_linear_transform, put_under
 from MedSegAICore.errors import InvalidImage
-from MedSegAILib.mrml.source_image import SourceImage
+from MedSegAILib.mrml.source_images import SourceImages
 
 
 @pytest.fixture
 def source():
-    return SourceImage()
+    return SourceImages()
 
 
 def test_an_unchanged_volume_has_one_image(source, volumeNode):

@@ -25,7 +25,7 @@ FLAT_BOX_ATTRIBUTE = "MedSegAI.FlatBox"
 """Marks the closed curve of four corners that stands for a box on a slice."""
 
 POSITIVE_COLOR, NEGATIVE_COLOR = (0.2, 0.9, 0.3), (0.95, 0.25, 0.2)
-GLYPH_PERCENT = 1.5
+GLYPH_PERCENT = 2.5
 """Size of a point [% of the view]."""
 
 
@@ -185,7 +185,7 @@ class PromptStore:
         node.SetNodeReferenceID(SEGMENTATION_ROLE, self._segmentationNode.GetID())
         node.SetAndObserveTransformNodeID(self._volumeNode.GetTransformNodeID())
         setPositive(node, positive)
-        _style(node, POSITIVE_COLOR if positive else NEGATIVE_COLOR)
+        _style(node, positive)
         return node
 
 
@@ -214,9 +214,10 @@ def _number(text):
     return int(text) if text and text.isdecimal() else 0
 
 
-def _style(node, color):
+def _style(node, positive):
     node.CreateDefaultDisplayNodes()
-    display = node.GetDisplayNode()
+    display, color = node.GetDisplayNode(), POSITIVE_COLOR if positive else NEGATIVE_COLOR
+    display.SetGlyphType(display.ThickCross2D if positive else display.Circle2D)
     display.SetColor(*color)
     display.SetSelectedColor(*color)
     display.SetActiveColor(1, 1, 0)

@@ -1,15 +1,15 @@
-"""The image of the volume that is being segmented, as long as that volume stays what it is."""
+"""The images of the volumes that are being segmented, as long as those stay what they are."""
 
 from __future__ import annotations
 
 from .volumes import imageVolume, volumeGeometry
 
 
-class SourceImage:
-    """Keeps the `ImageVolume` of the volume last asked for: hashing and checking a large one takes a while."""
+class SourceImages:
+    """Keeps the `ImageVolume` of each volume that was asked for: hashing and checking a large one takes a while."""
 
     def __init__(self):
-        self._state, self._image = None, None
+        self._known = {}
 
     def of(self, volumeNode):
         """Return the volume's image: the same object until voxels or position change.
@@ -19,15 +19,17 @@ class SourceImage:
         InvalidImage, NonLinearTransform, ShearedGeometry, GeometryMismatch
             As for `imageVolume`.
         """
-        state = _stateOf(volumeNode)
-        if state is None or state != self._state:
-            self._state, self._image = None, imageVolume(volumeNode)
-            self._state = _stateOf(volumeNode)
-        return self._image
+        self._known = {node: known for node, known in self._known.items() if node.GetScene() is not None}
+        state, (knownState, image) = _stateOf(volumeNode), self._known.get(volumeNode, (None, None))
+        if state is None or state != knownState:
+            image = imageVolume(volumeNode)
+            self._known[volumeNode] = (_stateOf(volumeNode), image)
+        return image
 
     def isCurrent(self, volumeNode, image):
         """Tell whether `image` still is what the volume shows."""
-        return image is self._image and self._state is not None and _stateOf(volumeNode) == self._state
+        state, known = self._known.get(volumeNode, (None, None))
+        return image is not None and image is known and _stateOf(volumeNode) == state
 
 
 def _stateOf(volumeNode):

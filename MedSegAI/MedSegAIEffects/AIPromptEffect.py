@@ -1,0 +1,165 @@
+"""The AI Prompt effect: point at a structure and get a segment."""
+
+from __future__ import annotations
+
+import qt
+import vtk
+from MedSegAILib.gui.application_engine import applicationEngine
+from MedSegAILib.gui.effect_parameters import EffectParameters
+from MedSegAILib.gui.prompt_settings import DEFAULTS, readSettings
+from MedSegAILib.gui.resources import icon
+from MedSegAILib.mrml.editor import EffectEditor
+from slicer.i18n import tr as _
+
+KEYS = {"a": "apply", "Return": "apply", "KP_Enter": "apply", "x": "undoPrompt", "n": "turnSides"}
+"""Keys that do something while the effect is active and the mouse is in a slice view."""
+
+
+class AIPromptEffect:
+    """What Slicer calls; prompts, runs and previews are the session's, widgets the panel's."""
+
+    def __init__(self, scriptedEffect):
+        scriptedEffect.name = "AI Prompt"  # not translated: modules find effects by this name
+        scriptedEffect.title = _("AI Prompt")
+        scriptedEffect.perSegment = True
+        self.scriptedEffect = scriptedEffect
+        self.parameters = EffectParameters(scriptedEffect, DEFAULTS)
+        self.panel = self.session = self._mouse = None
+
+    def clone(self):
+        import qSlicerSegmentationsEditorEffectsPythonQt as effects
+
+        clonedEffect = effects.qSlicerSegmentEditorScriptedEffect(None)
+        clonedEffect.setPythonSource(__file__.replace("\\", "/"))
+        return clonedEffect
+
+    def icon(self):
+        return icon("AIPrompt")
+
+    def helpText(self):
+        return "<html>" + _(
+            """Point at a structure and get a segment. Nothing is written before you apply.<br>
+<ul style="margin: 0">
+<li><b>Left-click:</b> this is inside. <b>Ctrl + left-click:</b> this is outside.
+<li><b>Drag</b> with the box, lasso or scribble tool. Points can be moved.
+<li><b>Propagate:</b> fill the volume from the slices with prompts.
+<li><b>a</b> or <b>enter:</b> apply. <b>x:</b> take the last prompt back. <b>n:</b> switch inside and outside.
+</ul>
+Not a medical device. Check every result."""
+        )
+
+    def setupOptionsFrame(self):
+        # opened here, because Slicer makes more effects than it ever shows
+        from MedSegAILib.gui.prompt_panel import PromptPanel
+
+        self.panel = PromptPanel(self.parameters)
+        self.scriptedEffect.addOptionsWidget(self.panel.widget)
+        ui = self.panel.ui
+        ui.undoPromptButton.connect("clicked()", self.undoPrompt)
+        ui.clearPromptsButton.connect("clicked()", self.clearPrompts)
+        ui.regionButton.connect("clicked()", self.addRegion)
+        ui.propagateButton.connect("clicked()", self.propagate)
+        ui.applyPreviewButton.connect("clicked()", self.apply)
+        ui.cancelRunButton.connect("clicked()", self.cancel)
+
+    def setMRMLDefaults(self):
+        self.parameters.setDefaults()
+
+    def activate(self):
+        from MedSegAILib.gui.prompt_mouse import PromptMouse
+        from MedSegAILib.gui.prompt_session import PromptSession
+
+        if self.session is None:
+            self.session = PromptSession(applicationEngine(), EffectEditor(self.scriptedEffect), self._showSession)
+            self._mouse = PromptMouse(self.session, self._mayEdit)
+        self.panel.setModels()
+        self.updateGUIFromMRML()
+
+    def deactivate(self):
+        if self.session is not None:
+            self._mouse.stop()
+            self.session.close()
+
+    def cleanup(self):
+        self.deactivate()
+
+    def updateGUIFromMRML(self):
+        """Follow the scene: another segment, volume or option."""
+        node = self.scriptedEffect.parameterSetNode()
+        if node is None or self.session is None:
+            return
+        parameters, volumeNode = self.parameters, node.GetSourceVolumeNode()
+        self._mouse.tool, self._mouse.radius = parameters.text("Tool"), parameters.number("Radius")
+        self._mouse.positive = not parameters.flag("Outside")
+        self.session.turnTo(node.GetSegmentationNode(), node.GetSelectedSegmentID(), volumeNode)
+        self.session.use(readSettings(parameters, volumeNode))
+        self._showSession()
+
+    def updateMRMLFromGUI(self):
+        """Do nothing: every widget writes to the scene when it is used."""
+
+    def sourceVolumeNodeChanged(self):
+        self.updateGUIFromMRML()
+
+    def layoutChanged(self):
+        if self.session is not None:
+            self.session.previews.useLayout()
+
+    def processInteractionEvents(self, callerInteractor, eventId, viewWidget):
+        from MedSegAILib.gui.prompt_mouse import MOUSE
+
+        if viewWidget.className() != "qMRMLSliceWidget" or self.session is None:
+            return False
+        if eventId == vtk.vtkCommand.KeyPressEvent:
+            action = KEYS.get(callerInteractor.GetKeySym())
+            if action is not None:
+                getattr(self, action)()
+            return action is not None
+        return eventId in MOUSE and MOUSE[eventId](self._mouse, callerInteractor, viewWidget)
+
+    def apply(self):
+        """Write the preview into the segment."""
+        if self.scriptedEffect.confirmCurrentSegmentVisible() == self.scriptedEffect.NotConfirmed:
+            return
+        qt.QApplication.setOverrideCursor(qt.Qt.WaitCursor)
+        try:
+            self.session.apply()
+        finally:
+            qt.QApplication.restoreOverrideCursor()
+
+    def propagate(self):
+        """Fill the volume from the prompts."""
+        self.session.propagate()
+
+    def cancel(self):
+        """Stop what is under way."""
+        self.session.cancel()
+
+    def undoPrompt(self):
+        """Take the newest prompt back."""
+        self.session.undoPrompt()
+
+    def clearPrompts(self):
+        """Remove all prompts of the segment."""
+        self.session.clearPrompts()
+
+    def turnSides(self):
+        """Switch between inside and outside."""
+        self.parameters.set("Outside", not self.parameters.flag("Outside"))
+
+    def addRegion(self):
+        """Add a box with depth where the user looks."""
+        from MedSegAILib.gui.slice_previews import sliceWidgets
+
+        self._mouse.addRegion(sliceWidgets()[0])
+
+    def _mayEdit(self):
+        """Ask about a hidden segment; after a dialog the click is lost, because the mouse has moved."""
+        if not self.panel.canRun:
+            return False
+        effect = self.scriptedEffect
+        return effect.confirmCurrentSegmentVisible() == effect.ConfirmedWithoutDialog
+
+    def _showSession(self):
+        if self.session is not None and self.scriptedEffect.parameterSetNode() is not None:
+            self.panel.show(self.session)

@@ -1,0 +1,5 @@
+"""The Segment Editor effects; Slicer looks for their classes here, by the names of their files."""
+
+from .AIPromptEffect import AIPromptEffect
+
+__all__ = ["AIPromptEffect"]

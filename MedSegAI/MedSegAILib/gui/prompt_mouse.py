@@ -1,0 +1,121 @@
+"""The mouse and the keys in slice views, as prompts."""
+
+from __future__ import annotations
+
+import numpy as np
+import slicer
+import vtk
+
+from ..mrml.drawn_line import DrawnLine, distanceInView, positionInWorld
+from ..mrml.prompt_store import NEGATIVE_COLOR, POSITIVE_COLOR
+from ..mrml.prompts import slicePlane
+from .prompt_settings import BOX, LASSO, POINT
+
+REGION_SHARE = 0.25
+"""Edge length of a new region as a share of what the view shows."""
+
+GRAB_DISTANCE = 8
+"""A click this near to a point drags it [pixels]."""
+
+
+class PromptMouse:
+    """Turns what happens in slice views into prompts of a session.
+
+    Parameters
+    ----------
+    session
+        The `PromptSession`.
+    mayEdit
+        Asked before the first prompt whether the segment may be changed; false ignores the click.
+    """
+
+    def __init__(self, session, mayEdit):
+        self._session, self._mayEdit = session, mayEdit
+        self._line = self._finish = None
+        self.tool, self.positive, self.radius = POINT, True, 2.0
+
+    def press(self, interactor, sliceWidget):
+        """Start a prompt; return whether the click belongs to it."""
+        xy, sliceNode = interactor.GetEventPosition(), sliceWidget.mrmlSliceNode()
+        if interactor.GetShiftKey() or interactor.GetAltKey() or not _isForEditing() or self._session.store is None:
+            return False
+        if self.tool == POINT and self._isOnPoint(sliceNode, xy):
+            return False
+        if not self._mayEdit():
+            return True
+        positive = self.positive != bool(interactor.GetControlKey())
+        if self.tool == POINT:
+            self._session.addPoint(slicePlane(sliceNode), positionInWorld(sliceNode, xy), positive)
+            return True
+        renderer = sliceWidget.sliceView().renderWindow().GetRenderers().GetFirstRenderer()
+        color = POSITIVE_COLOR if positive or self.tool == BOX else NEGATIVE_COLOR
+        self._line = DrawnLine(renderer, sliceNode, xy, color, isRectangle=self.tool == BOX)
+        self._finish = self._finisher(slicePlane(sliceNode), positive)
+        return True
+
+    def move(self, interactor, sliceWidget):
+        """Draw on; return whether the mouse is drawing."""
+        if self._line is None:
+            return False
+        self._line.moveTo(interactor.GetEventPosition())
+        sliceWidget.sliceView().scheduleRender()
+        return True
+
+    def release(self, interactor, sliceWidget):
+        """Finish what was drawn; return whether there was anything."""
+        if self._line is None:
+            return False
+        self._line.moveTo(interactor.GetEventPosition())
+        line, finish = self._line, self._finish
+        self.stop()
+        sliceWidget.sliceView().scheduleRender()
+        if line.isLong:
+            finish(line.worldPoints)
+        return True
+
+    def addRegion(self, sliceWidget):
+        """Add a box with depth in the middle of a view."""
+        node = sliceWidget.mrmlSliceNode()
+        plane = slicePlane(node)
+        axes = np.stack([plane.right_ras, plane.down_ras, plane.normal_ras], axis=1)
+        center = positionInWorld(node, [size / 2 for size in node.GetDimensions()[:2]])
+        edge = REGION_SHARE * min(node.GetFieldOfView()[:2])
+        if self._session.store is not None and self._mayEdit():
+            self._session.addRegion(plane, center, (edge, edge, edge), axes)
+
+    def stop(self):
+        """Drop what is half drawn."""
+        if self._line is not None:
+            self._line.remove()
+        self._line = self._finish = None
+
+    def _finisher(self, plane, positive):
+        session, radius = self._session, self.radius
+        if self.tool == BOX:
+            return lambda points: session.addFlatBox(plane, points[0], points[-1])
+        if self.tool == LASSO:
+            return lambda points: session.addLasso(plane, points, positive)
+        return lambda points: session.addScribble(plane, points, radius, positive)
+
+    def _isOnPoint(self, sliceNode, xy):
+        def isNear(ras):
+            across, away = distanceInView(sliceNode, ras, xy)
+            return across <= GRAB_DISTANCE and away <= 1
+
+        return self._session.store.pointNear(isNear)
+
+
+def _isForEditing():
+    """Tell whether a click in a view is for the effect, not for placing markups or for window and level."""
+    interaction = slicer.app.applicationLogic().GetInteractionNode()
+    if interaction is None:
+        return True
+    return interaction.GetCurrentInteractionMode() not in (interaction.Place, interaction.AdjustWindowLevel)
+
+
+MOUSE = {
+    vtk.vtkCommand.LeftButtonPressEvent: PromptMouse.press,
+    vtk.vtkCommand.MouseMoveEvent: PromptMouse.move,
+    vtk.vtkCommand.LeftButtonReleaseEvent: PromptMouse.release,
+}
+"""What is done at which event of a slice view."""

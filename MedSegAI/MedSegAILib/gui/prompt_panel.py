@@ -1,0 +1,121 @@
+"""The widgets of the AI Prompt effect and what they say."""
+
+from __future__ import annotations
+
+import slicer
+from slicer.i18n import tr as _
+
+from .model_choice import modelChoices
+from .prompt_settings import BOX, LASSO, POINT, SCRIBBLE
+from .resources import resourcePath
+
+
+class PromptPanel:
+    """The options of the effect. What they say lives in the scene; the widgets only show it.
+
+    Parameters
+    ----------
+    parameters
+        The `EffectParameters` of the effect.
+    """
+
+    def __init__(self, parameters):
+        self._parameters = parameters
+        self.widget = slicer.util.loadUI(resourcePath("UI/AIPrompt.ui"))
+        self.ui = slicer.util.childWidgetVariables(self.widget)
+        self._models = {}
+        self._bind()
+
+    def setModels(self):
+        """List the models as they are on this computer now."""
+        wasBlocked = self.ui.modelSelector.blockSignals(True)
+        self._models = modelChoices("prompt")
+        self.ui.modelSelector.clear()
+        for name, choice in self._models.items():
+            self.ui.modelSelector.addItem(choice.title, name)
+        self.ui.modelSelector.blockSignals(wasBlocked)
+
+    @property
+    def canRun(self):
+        """Whether the chosen model can run on this computer."""
+        choice = self._models.get(self._parameters.text("Model"))
+        return choice is not None and choice.isReady
+
+    def show(self, session):
+        """Bring the widgets up to date with the scene and with what goes on."""
+        ui, runs = self.ui, session.runs
+        self._parameters.show()
+        self._showModel()
+        window = session.usedWindow or session.settings.window
+        ui.windowLabel.text = f"{window.lower:.5g} … {window.upper:.5g}" if window is not None else ""
+        ui.undoPromptButton.enabled = ui.clearPromptsButton.enabled = session.promptCount > 0
+        ui.propagateButton.enabled = self.canRun and not runs.isRunning and self._mayPropagate(session)
+        ui.applyPreviewButton.enabled = session.canApply
+        ui.cancelRunButton.enabled = runs.isRunning
+        fraction, text = runs.progress
+        ui.runProgressBar.visible = runs.isSlow
+        ui.runProgressBar.value = round(100 * fraction)
+        ui.runStatusLabel.text = session.message or (text if runs.isSlow else "") or _hint(session)
+
+    def _bind(self):
+        ui, bind = self.ui, self._parameters
+        ui.modelSelector.connect("currentIndexChanged(int)", self._chooseModel)
+        bind.bindButtons(
+            {
+                POINT: ui.pointToolButton,
+                BOX: ui.boxToolButton,
+                LASSO: ui.lassoToolButton,
+                SCRIBBLE: ui.scribbleToolButton,
+            },
+            "Tool",
+        )
+        bind.bindButtons({"0": ui.insideButton, "1": ui.outsideButton}, "Outside")
+        bind.bindSlider(ui.thresholdSlider, "Threshold")
+        bind.bindSlider(ui.radiusSlider, "Radius")
+        bind.bindSlider(ui.smoothingSlider, "Smoothing")
+        bind.bindCheck(ui.fromSegmentCheckBox, "FromSegment")
+        bind.bindCheck(ui.fromOthersCheckBox, "FromOthers")
+        bind.bindCheck(ui.islandsCheckBox, "Islands")
+        bind.bindCheck(ui.holesCheckBox, "Holes")
+        bind.bindChoice(ui.windowSelector, "Window", {"automatic": _("Automatic"), "display": _("As displayed")})
+        bind.bindChoice(
+            ui.methodSelector,
+            "Method",
+            {"auto": _("As the model does best"), "slices": _("Slice by slice"), "volume": _("In three dimensions")},
+        )
+        bind.bindChoice(
+            ui.modeSelector,
+            "Mode",
+            {"replace": _("Replace the segment"), "add": _("Add to the segment"), "subtract": _("Remove from it")},
+        )
+
+    def _chooseModel(self, index):
+        self._parameters.set("Model", list(self._models)[index])
+
+    def _showModel(self):
+        name = self._parameters.text("Model")
+        choice, ui = self._models.get(name), self.ui
+        names = list(self._models)
+        wasBlocked = ui.modelSelector.blockSignals(True)
+        ui.modelSelector.currentIndex = names.index(name) if name in names else -1
+        ui.modelSelector.blockSignals(wasBlocked)
+        ui.modelStateLabel.text = choice.state if choice is not None else _("This model is not in the catalogue.")
+        kinds = {
+            "point": (ui.pointToolButton,),
+            "box": (ui.boxToolButton, ui.regionButton),
+            "lasso": (ui.lassoToolButton,),
+            "scribble": (ui.scribbleToolButton, ui.radiusSlider),
+            "mask": (ui.fromSegmentCheckBox, ui.fromOthersCheckBox),
+        }
+        for kind, widgets in kinds.items():
+            for widget in widgets:
+                widget.enabled = self.canRun and choice.takes(kind)
+
+    def _mayPropagate(self, session):
+        return session.promptCount > 0 or self._parameters.flag("FromSegment")
+
+
+def _hint(session):
+    if session.canApply:
+        return _("Click again to correct, propagate, or apply.")
+    return _("Click on the structure in a slice view.")

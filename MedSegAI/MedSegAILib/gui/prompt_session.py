@@ -1,0 +1,345 @@
+"""From prompts to previews to one write: what the AI Prompt effect does, without its widgets."""
+
+from __future__ import annotations
+
+import logging
+
+from MedSegAICore.errors import MedSegAIError, NoPositivePrompt, PromptOutsideImage
+from MedSegAICore.prompts import SlicePlane
+from MedSegAICore.request import CleanUp, PromptTask, SliceScope, VolumeScope
+from MedSegAICore.segmentation_file import RECIPE_TAG, tag_text
+from slicer.i18n import tr as _
+
+from ..mrml.mask_prompts import maskPrompts
+from ..mrml.node_watch import NodeWatch
+from ..mrml.segments import SegmentWriter
+from ..mrml.source_images import SourceImages
+from .event_loop import later
+from .prompt_settings import PromptSettings
+from .prompt_work import WHOLE_VOLUME, Answer, PromptWork
+from .run_controller import RunController
+from .slice_previews import SlicePreviews
+
+
+class PromptSession:
+    """Keeps prompts, runs and previews of every segment that is prompted in one Segment Editor.
+
+    Nothing is lost when the user turns to another segment: what was found waits there.
+
+    Parameters
+    ----------
+    engine
+        The `EngineProcess`.
+    editor
+        The `SegmentEditor` that results are applied with.
+    onChange
+        Called without arguments when there is something new to show.
+    """
+
+    def __init__(self, engine, editor, onChange):
+        self._engine, self._writer, self._onChange = engine, SegmentWriter(editor), onChange
+        self._runs = RunController(engine, onChange)
+        self._previews = SlicePreviews()
+        self._images = SourceImages()
+        self._works, self._work = [], None
+        self.settings = PromptSettings()
+        self._watch = NodeWatch(self._promptsMoved)
+        self._volumeWatch = NodeWatch(self._volumeChanged)
+        self.message = ""
+
+    @property
+    def runs(self):
+        """The `RunController`: whether something is under way, and how far it is."""
+        return self._runs
+
+    @property
+    def previews(self):
+        """The `SlicePreviews`."""
+        return self._previews
+
+    @property
+    def promptCount(self):
+        return self._work.store.count if self._work else 0
+
+    @property
+    def canApply(self):
+        """Whether there is an answer that is not yet applied."""
+        return bool(self._work and self._work.answers)
+
+    @property
+    def usedWindow(self):
+        """The `IntensityWindow` that the model saw last; None before that."""
+        answers = list(self._work.answers.values()) if self._work else []
+        return answers[-1].usedWindow if answers else None
+
+    @property
+    def store(self):
+        """The `PromptStore` of the segment; None without one."""
+        return self._work.store if self._work else None
+
+    def turnTo(self, segmentationNode, segmentId, volumeNode):
+        """Work on another segment; None or "" for what is not chosen."""
+        self._works = [work for work in self._works if work.isAlive]
+        if (
+            self._work is not None
+            and self._work.isAlive
+            and self._work.isAbout(segmentationNode, segmentId, volumeNode)
+        ):
+            return
+        self._leave()
+        if segmentationNode is not None and segmentId and volumeNode is not None:
+            self._work = self._workOn(segmentationNode, segmentId, volumeNode)
+            self._work.store.setVisible(True)
+            self._watchNodes()
+            self._prepare()
+        self._show()
+
+    def close(self):
+        """Stop what is under way and take everything out of the views; prompts stay in the scene."""
+        self._runs.cancel()
+        self._leave()
+
+    def use(self, settings):
+        """Take what the panel says now."""
+        old, self.settings = self.settings, settings
+        if self._work is None or old == settings:
+            return
+        asks = ("model", "window", "fromSegment", "fromOthers")
+        if any(getattr(old, name) != getattr(settings, name) for name in asks):
+            self._askAgain()
+        elif old.cleanUp != settings.cleanUp or settings.cleanUp != CleanUp():
+            self._show()
+        else:
+            self._previews.setColors(self._color, settings.threshold)
+
+    def addPoint(self, plane, ras, positive):
+        """Take a click on a slice [mm]."""
+        self._add(plane, lambda store: store.addPoint(ras, positive))
+
+    def addFlatBox(self, plane, corner, opposite):
+        """Take a box on a slice between two corners [mm]."""
+        self._add(plane, lambda store: store.addFlatBox(plane, corner, opposite))
+
+    def addLasso(self, plane, points, positive):
+        """Take an outline (n, 3) [mm] on a slice."""
+        self._add(plane, lambda store: store.addLasso(points, positive))
+
+    def addScribble(self, plane, points, radius, positive):
+        """Take a stroke (n, 3) [mm] of a pen of `radius` [mm] on a slice."""
+        self._add(plane, lambda store: store.addScribble(points, radius, positive))
+
+    def addRegion(self, plane, center, size, axes):
+        """Add a box with depth, to be moved by its handles."""
+        self._add(plane, lambda store: store.addRegion(center, size, axes))
+
+    def undoPrompt(self):
+        """Take the newest prompt back."""
+        if self._work is not None:
+            self._change(lambda store: store.removeLast())
+            self._askAgain()
+
+    def clearPrompts(self):
+        """Remove all prompts of the segment and what was found with them."""
+        if self._work is not None:
+            self._runs.cancel()
+            self._change(lambda store: store.clear())
+            self._work.forget()
+            self._show()
+
+    def propagate(self):
+        """Fill the volume from the prompts."""
+        if self._work is not None:
+            self._guarded(lambda: self._ask(self._work, WHOLE_VOLUME, None))
+
+    def cancel(self):
+        """Stop what is under way; what was found before stays."""
+        self._runs.cancel()
+        self._say(_("Cancelled. Your prompts are kept."))
+
+    def apply(self):
+        """Write everything that was found into the segment, as one step of undo; return whether anything changed."""
+        work = self._work
+        if work is None or not self._isCurrent(work) or not work.answers:
+            return False
+        self._runs.cancel()
+        threshold, cleanUp = self.settings.threshold, self.settings.cleanUp
+        tags = {RECIPE_TAG: tag_text(next(iter(work.answers.values())).recipe(threshold, cleanUp).to_json())}
+        changes = work.changes(threshold, cleanUp, self.settings.mode)
+        try:
+            written = self._writer.writeChanges(work.segmentationNode, changes, work.segmentId, tags=tags)
+        except MedSegAIError as error:
+            self._say(str(error))
+            return False
+        work.forget()
+        self._show()
+        self._say(" ".join(written.warnings) or _("Applied."))
+        return written.segmentId is not None
+
+    def _workOn(self, segmentationNode, segmentId, volumeNode):
+        for work in self._works:
+            if work.isAbout(segmentationNode, segmentId, volumeNode):
+                return work
+        self._works.append(PromptWork(segmentationNode, segmentId, volumeNode))
+        return self._works[-1]
+
+    def _leave(self):
+        if self._work is not None and self._work.isAlive:
+            self._work.store.setVisible(False)
+        self._work, self.message = None, ""
+        self._watch.stop()
+        self._volumeWatch.stop()
+        self._previews.hide()
+
+    def _prepare(self):
+        """Hand the volume to the engine process ahead of the first click."""
+        self._guarded(lambda: self._images.of(self._work.volumeNode))
+        self._engine.start()
+
+    def _add(self, plane, addTo):
+        if self._work is None:
+            return
+
+        def add():
+            self._change(addTo)
+            self._askSlice(plane)
+
+        self._guarded(add)
+
+    def _change(self, change):
+        """Change prompts without taking that for the user's dragging."""
+        self._watch.stop()
+        change(self._work.store)
+        self._watchNodes()
+
+    def _watchNodes(self):
+        self._watch.follow(self._work.store.nodes(), ("PointEndInteractionEvent", "PointRemovedEvent"))
+        self._volumeWatch.follow([self._work.volumeNode], ("ImageDataModifiedEvent", "TransformModifiedEvent"))
+
+    def _promptsMoved(self):
+        work = self._work
+        later(0, lambda: self._guarded(self._followPrompts) if work is self._work is not None else None)
+
+    def _followPrompts(self):
+        """Ask again after a prompt was dragged or deleted; where one was dragged to becomes a slice of its own."""
+        work = self._work
+        if work.planes:
+            newest = list(work.planes.values())[-1]
+            for prompt in work.store.prompts(self._imageOf(work).geometry):
+                position = getattr(prompt, "position_ras", None)
+                if position is not None and prompt.positive:
+                    plane = SlicePlane(position, newest.right_ras, newest.down_ras)
+                    work.planes.setdefault(work.promptsOn(plane)[0], plane)
+        self._askAgain()
+
+    def _volumeChanged(self):
+        work = self._work
+        later(0, lambda: self._checkVolume() if work is self._work is not None else None)
+
+    def _checkVolume(self):
+        if not self._work.isAlive or self._isCurrent(self._work) or not self._work.planes:
+            return
+        self._runs.cancel()
+        self._work.forget()
+        self._show()
+        self._say(_("The volume has changed. Your prompts are kept; click again or propagate."))
+
+    def _imageOf(self, work):
+        image = self._images.of(work.volumeNode)
+        if image is not work.image:
+            work.forget()
+            work.image = image
+        return image
+
+    def _isCurrent(self, work):
+        return work.isAlive and work.image is not None and self._images.isCurrent(work.volumeNode, work.image)
+
+    def _askAgain(self):
+        """Ask for every prompted slice again; those without prompts lose their answer."""
+        if self._work is not None:
+            self._work.answers.pop(WHOLE_VOLUME, None)
+            for plane in list(self._work.planes.values()):
+                self._guarded(lambda plane=plane: self._askSlice(plane))
+            self._show()
+
+    def _askSlice(self, plane):
+        work = self._work
+        self._imageOf(work)
+        key, prompts = work.promptsOn(plane)
+        if not prompts:
+            work.planes.pop(key, None)
+            work.answers.pop(key, None)
+            self._show()
+            return
+        work.planes[key] = work.planes.pop(key, plane)
+        self._ask(work, key, plane, prompts)
+
+    def _ask(self, work, key, plane, prompts=None):
+        """Ask the engine about a slice, or without a plane about the whole structure."""
+        image, settings = self._imageOf(work), self.settings
+        if prompts is None:
+            prompts = work.store.prompts(image.geometry)
+        masks = maskPrompts(
+            work.segmentationNode,
+            work.segmentId,
+            image.geometry,
+            plane,
+            fromSegment=settings.fromSegment,
+            fromOthers=settings.fromOthers,
+        )
+        task = PromptTask(
+            prompts=(*masks, *prompts),
+            model=settings.model,
+            scope=VolumeScope(settings.method) if plane is None else SliceScope(plane),
+            window=settings.window,
+            threshold=settings.threshold,
+            clean_up=settings.cleanUp,
+        )
+        self.message = ""
+        self._runs.ask(
+            work.routingKey(key),
+            image,
+            task,
+            lambda result: self._answered(work, key, Answer(result, task)),
+            lambda error: self._failed(work, key, error),
+        )
+
+    def _answered(self, work, key, answer):
+        if not self._isCurrent(work):
+            return
+        work.add(key, answer)
+        if work is self._work:
+            self._show()
+            self._say(" ".join(answer.result.warnings))
+
+    def _failed(self, work, key, error):
+        logging.info("MedSegAI: %s", error)
+        if isinstance(error, (NoPositivePrompt, PromptOutsideImage)):
+            work.answers.pop(key, None)
+        if work is self._work:
+            self._show()
+            self._say(str(error))
+
+    def _show(self):
+        work = self._work
+        if work is None or not self._isCurrent(work):
+            self._previews.hide()
+        else:
+            settings = self.settings
+            patches = work.previews(settings.threshold, settings.cleanUp)
+            self._previews.show(patches, self._color, settings.threshold)
+        self._onChange()
+
+    @property
+    def _color(self):
+        return self._work.segmentationNode.GetSegmentation().GetSegment(self._work.segmentId).GetColor()
+
+    def _guarded(self, action):
+        """Do something that may be refused, and say so in the panel."""
+        try:
+            action()
+        except MedSegAIError as error:
+            self._say(str(error))
+
+    def _say(self, text):
+        self.message = text
+        self._onChange()

@@ -1,0 +1,169 @@
+"""What is known about one segment while it is prompted: its prompts, its slices, the answers not yet applied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from MedSegAICore.geometry import canonical_geometry
+from MedSegAICore.prompt.clean_up import cleaned
+from MedSegAICore.prompt.grid import grid_of_plane
+from MedSegAICore.prompt.on_slice import lies_on
+from MedSegAICore.recipe import Recipe
+from MedSegAICore.request import CleanUp, IntensityWindow, SliceScope
+from MedSegAICore.volume import VolumePatch
+
+from ..mrml.prompt_store import PromptStore
+from ..mrml.segments import Change, ModificationMode
+
+WHOLE_VOLUME = "volume"
+"""Key of the answer for the whole structure; slices have keys of their own."""
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """A result that is not yet applied.
+
+    Parameters
+    ----------
+    result
+        The `SegmentationResult`.
+    task
+        The `PromptTask` it was asked with.
+    """
+
+    result: object
+    task: object
+
+    @property
+    def isOfSlice(self):
+        """Whether it was asked for one slice."""
+        return isinstance(self.task.scope, SliceScope)
+
+    @property
+    def usedWindow(self):
+        """The `IntensityWindow` that the model saw."""
+        window = self.result.provenance.task["window"]
+        return IntensityWindow(window["lower"], window["upper"])
+
+    @property
+    def region(self):
+        """The voxels that it decides about (bool patch)."""
+        covered = self.result.probability
+        # the voxels of an oblique slice are known by their probability: those beside it have none
+        isOblique = 1 not in covered.array.shape
+        array = covered.array > 0 if isOblique else np.ones(covered.array.shape, dtype=bool)
+        return replace(covered, array=array)
+
+    def mask(self, threshold, cleanUp):
+        """Return the bool patch at a threshold and with a clean-up that may have changed since it was asked for."""
+        if (self.task.threshold, self.task.clean_up) == (threshold, cleanUp):
+            return self.result.mask
+        probability = self.result.probability
+        return cleaned(replace(probability, array=probability.array >= np.float16(threshold)), cleanUp)
+
+    def preview(self, threshold, cleanUp):
+        """Return what to show: the probability, or if it is cleaned up the mask."""
+        return self.result.probability if cleanUp == CleanUp() else self.mask(threshold, cleanUp)
+
+    def changes(self, threshold, cleanUp, mode):
+        """Return what applying does to the segment; replacing on a slice touches nothing beyond that slice."""
+        mask = self.mask(threshold, cleanUp)
+        if mode is not ModificationMode.SET or not self.isOfSlice:
+            return (Change(mask, mode),)
+        region = self.region
+        outside = replace(region, array=region.array & ~mask.within(region.bounds))
+        return (Change(outside, ModificationMode.REMOVE), Change(mask, ModificationMode.ADD))
+
+    def recipe(self, threshold, cleanUp):
+        """Return the recipe of the mask, with the threshold and the clean-up that were used in the end."""
+        recipe = Recipe.from_result(self.result)
+        return replace(recipe, task=replace(recipe.task, threshold=threshold, clean_up=cleanUp))
+
+
+@dataclass(eq=False)
+class PromptWork:
+    """One segment of one segmentation on one volume.
+
+    Parameters
+    ----------
+    segmentationNode, segmentId, volumeNode
+        What is segmented.
+    image
+        The `ImageVolume` that the answers are for.
+    planes
+        Key of a slice -> `SlicePlane`, of every slice that was prompted, oldest first.
+    answers
+        Key -> `Answer`.
+    """
+
+    segmentationNode: object
+    segmentId: str
+    volumeNode: object
+    image: object = None
+    planes: dict = field(default_factory=dict)
+    answers: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        self.store = PromptStore(self.segmentationNode, self.segmentId, self.volumeNode)
+
+    def isAbout(self, segmentationNode, segmentId, volumeNode):
+        """Tell whether this is the work on a segment."""
+        mine = (self.segmentationNode, self.segmentId, self.volumeNode)
+        return mine == (segmentationNode, segmentId, volumeNode)
+
+    @property
+    def isAlive(self):
+        """Whether segmentation, segment and volume still are in the scene."""
+        return (
+            self.segmentationNode.GetScene() is not None
+            and self.volumeNode.GetScene() is not None
+            and self.segmentationNode.GetSegmentation().GetSegment(self.segmentId) is not None
+        )
+
+    def routingKey(self, key):
+        """Return a name for a question about this segment that no other question has."""
+        return f"{self.segmentationNode.GetID()} {self.segmentId} {self.volumeNode.GetID()} {key}"
+
+    def promptsOn(self, plane):
+        """Return the slice's key and the prompts that lie on it, oldest first."""
+        grid = grid_of_plane(canonical_geometry(self.image.geometry), plane)
+        return grid.key, tuple(prompt for prompt in self.store.prompts(self.image.geometry) if lies_on(prompt, grid))
+
+    def forget(self):
+        """Drop all answers, for instance because the image has changed."""
+        self.planes.clear()
+        self.answers.clear()
+
+    def add(self, key, answer):
+        """Keep an answer; one for the whole structure takes the place of all others, later slices correct it."""
+        if key == WHOLE_VOLUME:
+            self.answers.clear()
+        self.answers.pop(key, None)
+        self.answers[key] = answer
+
+    def previews(self, threshold, cleanUp):
+        """Return the patches to show, each with what later answers say about its voxels."""
+        whole = self.answers.get(WHOLE_VOLUME)
+        slices = [answer for key, answer in self.answers.items() if key != WHOLE_VOLUME]
+        patches = [answer.preview(threshold, cleanUp) for answer in slices]
+        if whole is None:
+            return patches
+        patch = whole.preview(threshold, cleanUp)
+        for answer, correction in zip(slices, patches, strict=True):
+            patch = _corrected(patch, correction, answer.region)
+        return [patch]
+
+    def changes(self, threshold, cleanUp, mode):
+        """Return what applying all answers does to the segment."""
+        return [change for answer in self.answers.values() for change in answer.changes(threshold, cleanUp, mode)]
+
+
+def _corrected(patch, correction, region):
+    """Return `patch` with the values of `correction` wherever `region` says that it decides."""
+    boxes = [part.bounds for part in (patch, correction.tight()) if part.array.size]
+    if not boxes:
+        return patch
+    bounds = tuple(slice(min(a.start for a in cuts), max(a.stop for a in cuts)) for cuts in zip(*boxes, strict=True))
+    array = np.where(region.within(bounds), correction.within(bounds), patch.within(bounds))
+    return VolumePatch(array, tuple(cut.start for cut in bounds), patch.geometry)

@@ -1,0 +1,105 @@
+"""Runs in the engine process for one panel: the newest question counts, late answers are dropped."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from MedSegAICore.errors import Cancelled
+from MedSegAICore.request import SegmentationRequest
+
+from .event_loop import later
+
+PATIENCE = 400
+"""A run that takes longer than this is worth a progress bar [ms]."""
+
+
+@dataclass
+class _Run:
+    """A question that waits for its answer."""
+
+    ticket: int = 0
+    fraction: float = 0.0
+    text: str = ""
+    began: float = field(default_factory=time.monotonic)
+
+
+class RunController:
+    """Asks the engine process and knows what is under way. Every effect's panel has one.
+
+    Parameters
+    ----------
+    engine
+        The `EngineProcess` that all panels share.
+    onChange
+        Called without arguments when a run starts, moves on or ends.
+    """
+
+    def __init__(self, engine, onChange):
+        self._engine, self._onChange = engine, onChange
+        self._runs: dict[str, _Run] = {}
+
+    @property
+    def isRunning(self):
+        """Whether an answer is awaited."""
+        return bool(self._runs)
+
+    @property
+    def isSlow(self):
+        """Whether an answer has been awaited for so long that progress should be shown."""
+        return any(time.monotonic() - run.began >= PATIENCE / 1000 for run in self._runs.values())
+
+    @property
+    def progress(self):
+        """Fraction [0, 1] and a few words about the run that has most left to do."""
+        slowest = min(self._runs.values(), key=lambda run: run.fraction, default=_Run())
+        return slowest.fraction, slowest.text
+
+    def ask(self, key, image, task, onResult, onError):
+        """Ask for a segmentation.
+
+        Parameters
+        ----------
+        key
+            Names what the answer is for; an older question of the same key is dropped.
+        image, task
+            As for `SegmentationRequest`.
+        onResult, onError
+            Called later, from the event loop, one of them once, unless the question was dropped or cancelled.
+        """
+        run = self._runs[key] = _Run()
+
+        def end(handler, value):
+            if self._runs.get(key) is not run:  # a newer question or a cancel has overtaken this answer
+                return
+            del self._runs[key]
+            handler(value)
+            self._onChange()
+
+        def report(fraction, text):
+            run.fraction, run.text = fraction, text
+            if self._runs.get(key) is run:
+                self._onChange()
+
+        # the clock numbers the questions of all panels: the newest has the highest number
+        request = SegmentationRequest(image, task, segment=key, generation=time.monotonic_ns())
+        run.ticket = self._engine.segment(
+            request,
+            lambda result: end(onResult, result),
+            lambda error: end(onError if not isinstance(error, Cancelled) else _ignore, error),
+            report,
+        )
+        later(PATIENCE, self._onChange)
+        self._onChange()
+
+    def cancel(self):
+        """Stop everything that is under way; nothing more is heard of it."""
+        runs, self._runs = self._runs, {}
+        for run in runs.values():
+            self._engine.cancel(run.ticket)
+        if runs:
+            self._onChange()
+
+
+def _ignore(_error):
+    """Say nothing of what was cancelled on purpose."""

@@ -1,0 +1,117 @@
+"""Previews in all slice views of the layout: shown, moved with the views, pulsing."""
+
+from __future__ import annotations
+
+import math
+
+import qt
+import slicer
+import vtk
+
+from ..mrml.preview import PreviewColors, PreviewImage, ViewPreview
+
+PULSE_INTERVAL = 100
+"""Time between two brightness steps [ms]."""
+PULSE_STEPS = 12
+"""Steps of one pulse."""
+FAINTEST, STRONGEST = 0.3, 0.65
+"""Opacity between which a preview pulses."""
+
+
+def sliceWidgets():
+    """Return the slice views of the layout."""
+    layout = slicer.app.layoutManager()
+    return [layout.sliceWidget(name) for name in layout.sliceViewNames()] if layout is not None else []
+
+
+class SlicePreviews:
+    """Shows probability patches in every slice view until they are applied or dropped."""
+
+    def __init__(self):
+        self._colors = PreviewColors()
+        self._images, self._views = [], []
+        self._color, self._threshold, self._step = (0.0, 1.0, 0.0), 0.5, 0
+        self._pulse = qt.QTimer(qt.QCoreApplication.instance())
+        self._pulse.connect("timeout()", self._brighten)
+
+    @property
+    def isShown(self):
+        """Whether there is something to preview; it may lie on slices that no view shows now."""
+        return bool(self._images)
+
+    def show(self, patches, color, threshold):
+        """Show these probability patches or masks (`VolumePatch`) in `color`, and nothing else."""
+        self.hide()
+        self._images = [PreviewImage(patch) for patch in patches if patch.array.size]
+        if not self._images:
+            return
+        self._color, self._threshold = color, threshold
+        self._colorize()
+        self.useLayout()
+        self._pulse.start(PULSE_INTERVAL)
+
+    def setColors(self, color, threshold):
+        """Change colour and threshold of what is shown."""
+        if (color, threshold) != (self._color, self._threshold):
+            self._color, self._threshold = color, threshold
+            self._refresh()
+
+    def useLayout(self):
+        """Move to the slice views that the layout has now."""
+        self._leaveViews()
+        if self._images:
+            self._views = [_View(widget, self._images, self._colors) for widget in sliceWidgets()]
+
+    def hide(self):
+        """Remove everything from the views."""
+        self._pulse.stop()
+        self._images = []
+        self._leaveViews()
+
+    def close(self):
+        """Hide for good."""
+        self.hide()
+        self._pulse.deleteLater()
+
+    def _leaveViews(self):
+        for view in self._views:
+            view.remove()
+        self._views = []
+
+    def _brighten(self):
+        self._step = (self._step + 1) % PULSE_STEPS
+        self._refresh()
+
+    def _refresh(self):
+        self._colorize()
+        for view in self._views:
+            view.renderIfVisible()
+
+    def _colorize(self):
+        share = 0.5 - 0.5 * math.cos(2 * math.pi * self._step / PULSE_STEPS)
+        self._colors.update(self._color, STRONGEST - (STRONGEST - FAINTEST) * share, self._threshold)
+
+
+class _View:
+    """A slice widget and the preview in it."""
+
+    def __init__(self, sliceWidget, images, colors):
+        self._sliceView = sliceWidget.sliceView()
+        self._node = sliceWidget.mrmlSliceNode()
+        renderer = self._sliceView.renderWindow().GetRenderers().GetFirstRenderer()
+        self._preview = ViewPreview(renderer, self._node, colors)
+        self._preview.show(images)
+        self._observation = self._node.AddObserver(vtk.vtkCommand.ModifiedEvent, self._follow)
+        self.renderIfVisible()
+
+    def renderIfVisible(self):
+        if self._preview.isVisible:
+            self._sliceView.scheduleRender()
+
+    def remove(self):
+        self._node.RemoveObserver(self._observation)
+        self._preview.remove()
+        self._sliceView.scheduleRender()
+
+    def _follow(self, _caller, _event):
+        self._preview.place()
