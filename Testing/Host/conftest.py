@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from fakes.requests import a_request
 from Host import event_loop
-from Host.desktop import open_desktop  # puts `qt` where MedSegAILib.gui finds it
+from Host.desktop import Desktop  # puts `qt` where MedSegAILib.gui finds it
 from Host.processes import pid_of
+from Host.slicer_scene import boot
 
 FAKES = Path(__file__).resolve().parents[1] / "fakes"
 FAKE_COMMAND = [sys.executable, "-u", str(FAKES / "child.py")]
@@ -45,15 +46,21 @@ def pause():
 
 
 @pytest.fixture
-def desktop(tmp_path, monkeypatch):
+def modules():
+    """Files of the scripted modules that the application loads at start; a test file may have its own."""
+    return ()
+
+
+@pytest.fixture
+def desktop(tmp_path, monkeypatch, modules):
     """Slicer's desktop with an empty scene; what a callback raises, and the desktop would swallow, fails the test."""
-    raised = []
-    monkeypatch.setattr(sys, "excepthook", lambda _kind, error, _trace: raised.append(error))
-    desktop = open_desktop(tmp_path)
+    desktop = Desktop(boot(tmp_path))
+    monkeypatch.setattr(sys, "excepthook", desktop.heard_error)
+    desktop.start(tmp_path, modules)
     yield desktop
     desktop.quit()
-    if raised:
-        raise raised[0]
+    if desktop.errors:
+        raise desktop.errors[0]
 
 
 @pytest.fixture

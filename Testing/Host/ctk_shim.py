@@ -40,6 +40,7 @@ class ctkCollapsibleButton(qt.QAbstractButton):
         for child in self.children():
             if isinstance(child, qt.QWidget):
                 child.setVisible(not collapsed)
+        self.setMaximumHeight(HEADER_HEIGHT if collapsed else 16777215)  # QWIDGETSIZE_MAX
         self.updateGeometry()
         self.update()
         self.contentsCollapsed.emit(collapsed)

@@ -15,19 +15,43 @@ from Host.picture import picture_of, save_picture
 from Host.scripted_effect import qSlicerSegmentEditorEffectFactory, qSlicerSegmentEditorScriptedEffect
 from Host.scripted_modules import load_module
 from Host.segment_editor import qMRMLSegmentEditorWidget
-from Host.slicer_scene import SlicerHost, boot
+from Host.slicer_scene import SlicerHost
 
 
 @dataclass
 class Desktop:
-    """One run of the application; `open_desktop` makes it."""
+    """One run of the application.
+
+    `errors` holds what callbacks have raised: the desktop would print it and go on.
+    """
 
     host: SlicerHost
+    errors: list[BaseException] = field(default_factory=list)
     editors: list[qMRMLSegmentEditorWidget] = field(default_factory=list)
 
     @property
     def scene(self):
         return self.host.scene
+
+    def start(self, folder: Path, modules: Iterable[Path] = ()) -> None:
+        """Start the application.
+
+        Parameters
+        ----------
+        folder
+            Where settings go.
+        modules
+            Files of scripted modules to load.
+        """
+        application.attach(self.host)
+        qt.QSettings.setDefaultFormat(qt.QSettings.IniFormat)
+        qt.QSettings.setPath(qt.QSettings.IniFormat, qt.QSettings.UserScope, str(folder))
+        for file in modules:
+            load_module(file)
+        application.startupCompleted.emit()
+
+    def heard_error(self, _kind, error, _trace) -> None:
+        self.errors.append(error)
 
     def register_effect(self, file: Path) -> None:
         """Register the effect of a file as a module does at start; its package must have been imported."""
@@ -101,23 +125,3 @@ class Desktop:
         qSlicerSegmentEditorEffectFactory._only = None
         self.host.close()
         qt.QApplication.processEvents()
-
-
-def open_desktop(folder: Path, modules: Iterable[Path] = ()) -> Desktop:
-    """Start the application with an empty scene.
-
-    Parameters
-    ----------
-    folder
-        Where temporary files and settings go.
-    modules
-        Files of scripted modules to load at start.
-    """
-    desktop = Desktop(boot(folder))
-    application.attach(desktop.host)
-    qt.QSettings.setDefaultFormat(qt.QSettings.IniFormat)
-    qt.QSettings.setPath(qt.QSettings.IniFormat, qt.QSettings.UserScope, str(folder))
-    for file in modules:
-        load_module(file)
-    application.startupCompleted.emit()
-    return desktop

@@ -112,6 +112,9 @@ def _set_attribute(self, name: str, value) -> None:
     if not found.isValid() or name in HIDDEN_PROPERTIES:
         if isinstance(value, QtCore.QObject) and value.objectName == name:
             return  # PySide6 hangs the children of a form on it by their names, PythonQt does not
+        if isinstance(value, QtCore.SignalInstance):
+            shiboken6.Object.__setattr__(self, name, value)  # PySide6 keeps a signal where it was first asked for
+            return
         if name[0] != "_" and (kind.__module__.startswith(("PySide6.", "Host."))):
             message = f"{kind.__name__} has no property {name}: new attributes on C++ objects are not allowed."
             raise AttributeError(message)

@@ -32,6 +32,7 @@ class SlicerHost:
     application: slicer.vtkSlicerApplicationLogic
     runs_modules: bool
     keep_alive: tuple
+    observers: tuple[int, ...]
 
     def process_events(self) -> None:
         """Do what the application's timer does: deliver modified events and load what modules have written."""
@@ -39,11 +40,13 @@ class SlicerHost:
         self.application.ProcessReadData()
 
     def close(self) -> None:
-        """Stop the processing thread and empty the scene."""
+        """Stop the processing thread and leave the scene empty."""
         if self.runs_modules:
             self.application.TerminateProcessingThread()
             atexit.unregister(self.application.TerminateProcessingThread)
         self.scene.Clear(1)
+        for tag in self.observers:
+            self.scene.RemoveObserver(tag)
 
 
 def boot(folder: Path, runs_modules: bool = False) -> SlicerHost:
@@ -69,13 +72,13 @@ def boot(folder: Path, runs_modules: bool = False) -> SlicerHost:
     _serve_views(application)
     logics = _module_logics(scene, application)
     slicer.vtkMRMLSliceNode.AddDefaultSliceOrientationPresets(scene, True)
-    _keep_subject_hierarchy(scene)
+    observers = _keep_subject_hierarchy(scene)
     slicer.mrmlScene = scene
     slicer.modules = types.SimpleNamespace(
         **{name.lower(): types.SimpleNamespace(logic=lambda logic=logic: logic) for name, logic in logics.items()}
     )
     slicer.app = types.SimpleNamespace(applicationLogic=lambda: application, mrmlScene=lambda: scene)
-    return SlicerHost(scene, application, runs_modules, (*storage, *logics.values()))
+    return SlicerHost(scene, application, runs_modules, (*storage, *logics.values()), observers)
 
 
 def _serve_files(scene, application, folder: Path) -> tuple:
@@ -116,8 +119,8 @@ def _module_logics(scene, application) -> dict[str, object]:
     return logics
 
 
-def _keep_subject_hierarchy(scene) -> None:
-    """Give every data node its item in the subject hierarchy, as the desktop's plugins do."""
+def _keep_subject_hierarchy(scene) -> tuple[int, int]:
+    """Give every data node its item in the subject hierarchy, as the desktop's plugins do; return the observers."""
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
@@ -131,5 +134,7 @@ def _keep_subject_hierarchy(scene) -> None:
         if item:
             hierarchy.RemoveItem(item, False, False)
 
-    scene.AddObserver(slicer.vtkMRMLScene.NodeAddedEvent, added)
-    scene.AddObserver(slicer.vtkMRMLScene.NodeAboutToBeRemovedEvent, removed)
+    return (
+        scene.AddObserver(slicer.vtkMRMLScene.NodeAddedEvent, added),
+        scene.AddObserver(slicer.vtkMRMLScene.NodeAboutToBeRemovedEvent, removed),
+    )
