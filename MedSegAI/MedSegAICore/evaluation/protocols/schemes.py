@@ -24,7 +24,10 @@ from .supports import deranged, slice_of
 Mask = NDArray[np.bool_]
 
 SupportMethod = Callable[[Sequence[Support], ImageVolume, Run], Mask]
-"""Turns examples and an image into a mask (k, j, i) bool of the whole image; nothing else is told."""
+"""Turns examples and an image into a mask (k, j, i) bool of the whole image; nothing else is told.
+
+The axes (k, j, i) of all of them run towards (superior, posterior, left), so slices look as radiologists see them.
+"""
 
 
 class Scheme(Protocol):
