@@ -14,13 +14,14 @@ from MedSegAICore.engine.run import CancelToken
 from MedSegAICore.request import SegmentationRequest
 from MedSegAICore.result import SegmentationResult
 
+from . import settings
 from .engine_process import EngineProcess
 
 
 @cache
 def applicationEngine() -> EngineProcess:
     """Return the engine process that everything in this application shares."""
-    return EngineProcess()
+    return EngineProcess(settings.device(), cacheBytes=settings.cacheBytes())
 
 
 class WaitingEngine:

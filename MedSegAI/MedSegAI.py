@@ -1,0 +1,164 @@
+"""The visible module: what is installed, what is missing, and segmentation from the Python console."""
+
+from slicer.i18n import tr as _
+from slicer.i18n import translate
+from slicer.ScriptedLoadableModule import (
+    ScriptedLoadableModule,
+    ScriptedLoadableModuleLogic,
+    ScriptedLoadableModuleWidget,
+)
+
+
+class MedSegAI(ScriptedLoadableModule):
+    """What Slicer shows of the module before it is opened."""
+
+    def __init__(self, parent):
+        super().__init__(parent)
+        parent.title = "MedSegAI"
+        parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]
+        parent.dependencies = ["Segmentations", "SegmentEditor"]
+        parent.contributors = ["The MedSegAI developers"]
+        parent.helpText = _(
+            "AI segmentation in the Segment Editor: point at a structure and get a segment. This module shows which"
+            " models are ready, checks the installation and repairs it. The work itself is done in the Segment Editor,"
+            " with the effect <b>AI Prompt</b>.<br><br><b>Not a medical device.</b> MedSegAI is for research. It has"
+            " not been cleared or approved for diagnosis or treatment, and its results must be checked by someone who"
+            " can."
+        )
+        parent.acknowledgementText = _(
+            "MedSegAI builds on 3D Slicer, PyTorch, MONAI and Segment Anything, and thanks their developers."
+            " Models have licences of their own, which the module shows."
+        )
+        from MedSegAILib.gui.resources import icon  # the module's own folder has no Resources in the source tree
+
+        parent.icon = icon("MedSegAI")
+
+
+class MedSegAIWidget(ScriptedLoadableModuleWidget):
+    """The module's panel."""
+
+    def setup(self):
+        super().setup()
+        from MedSegAILib.gui.module_panel import ModulePanel  # only when the module is opened
+
+        self.panel = ModulePanel()
+        self.layout.addWidget(self.panel.widget)
+
+    def enter(self):
+        self.panel.enter()
+
+    def exit(self):
+        self.panel.exit()
+
+    def cleanup(self):
+        self.panel.close()
+
+
+class MedSegAILogic(ScriptedLoadableModuleLogic):
+    """Segmentation of nodes for the Python console and other modules.
+
+    >>> from MedSegAI import MedSegAILogic
+    >>> logic = MedSegAILogic()
+    >>> segmentId, result = logic.segment(getNode("CT"), [getNode("F")], getNode("Segmentation"), "Liver")
+
+    Positions are read from nodes: points, ROIs, planes, closed curves and label maps are prompts, and so are the
+    values `PointPrompt`, `BoxPrompt`, ... of `MedSegAICore`, in mm (right, anterior, superior). The work is done in
+    the engine process: the application stays responsive, and torch is never loaded into it.
+    """
+
+    def segment(
+        self,
+        volumeNode,
+        prompts,
+        segmentationNode=None,
+        segmentName="Segment",
+        editor=None,
+        progress=None,
+        cancel=None,
+        **settings,
+    ):
+        """Segment what the prompts point at, wait for it, and write it into a segment.
+
+        If it fails, the scene is as it was, also if nodes were removed while it ran.
+
+        Parameters
+        ----------
+        volumeNode
+            The scalar volume; it may be under linear transforms.
+        prompts
+            Nodes and prompts, in any mixture.
+        segmentationNode
+            Where the segment goes; None makes a segmentation on the grid of the volume.
+        segmentName
+            Name of the segment; an existing one of that name is replaced.
+        editor
+            A `SegmentEditor` (see `MedSegAILib.mrml.segments`) whose masking, overwrite mode and undo are used; None
+            edits everywhere.
+        progress
+            Called with a fraction [0, 1] and a few words.
+        cancel
+            A `MedSegAICore.CancelToken`; setting it ends the run with `Cancelled`.
+        **settings
+            Further fields of `MedSegAICore.PromptTask`: model, scope, window, threshold, clean_up.
+
+        Returns
+        -------
+        segmentId, result
+            The segment that was written (None if the result is empty) and the `SegmentationResult`.
+
+        Raises
+        ------
+        MedSegAIError
+            What went wrong and what to do next.
+        """
+        from MedSegAILib.gui.application_engine import WaitingEngine
+        from MedSegAILib.mrml.console import segment
+
+        return segment(
+            volumeNode, prompts, segmentationNode, segmentName, WaitingEngine(), editor, progress, cancel, **settings
+        )
+
+    def start(
+        self,
+        volumeNode,
+        prompts,
+        segmentationNode=None,
+        segmentName="Segment",
+        editor=None,
+        onResult=None,
+        onError=None,
+        onProgress=None,
+        **settings,
+    ):
+        """Do the same as `segment` without waiting for it.
+
+        Parameters
+        ----------
+        onResult
+            Called with the id of the segment that was written (None if the result is empty) and the result.
+        onError
+            Called with a `MedSegAIError`; None writes it to the log.
+        onProgress
+            Called with a fraction [0, 1] and a few words.
+
+        Returns
+        -------
+        NodeRun
+            Its `cancel()` stops the run, which then ends with the error `Cancelled`; `isRunning` tells whether it goes
+            on.
+
+        Raises
+        ------
+        MedSegAIError
+            The volume or the prompts cannot be used; nothing was started and no callback is called.
+        """
+        from MedSegAILib.gui.node_run import NodeRun, Target
+
+        target = Target(volumeNode, segmentationNode, segmentName, editor)
+        return NodeRun(target, list(prompts), settings, onResult, onError, onProgress)
+
+    def models(self):
+        """Return the models that `model` can name, as `ModelSpec` by name."""
+        from MedSegAICore.models.catalogue import load_catalogue
+
+        return load_catalogue()

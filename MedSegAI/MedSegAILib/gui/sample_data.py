@@ -1,0 +1,34 @@
+"""The tutorial's first step: an image of Slicer's own, open in the Segment Editor."""
+
+from __future__ import annotations
+
+import slicer
+
+from ..mrml.console import addSegmentation
+
+EFFECT = "AI Prompt"
+
+
+def openSample(name: str) -> None:
+    """Download one of Slicer's sample images and open it in the Segment Editor.
+
+    Parameters
+    ----------
+    name
+        What the module Sample Data calls it, for example `MRHead`.
+    """
+    from SampleData import SampleDataLogic  # a module of Slicer
+
+    with slicer.util.tryWithErrorDisplay(f"The sample {name} could not be opened.", waitCursor=True):
+        openInSegmentEditor(SampleDataLogic().downloadSample(name))
+
+
+def openInSegmentEditor(volumeNode) -> None:
+    """Show a volume in the Segment Editor, with a new segment and the effect for prompts."""
+    segmentationNode = addSegmentation(volumeNode)
+    segmentationNode.GetSegmentation().AddEmptySegment("", "")
+    slicer.util.selectModule("SegmentEditor")
+    editor = slicer.modules.SegmentEditorWidget.editor
+    editor.setSegmentationNode(segmentationNode)
+    editor.setSourceVolumeNode(volumeNode)
+    editor.setActiveEffectByName(EFFECT)

@@ -1,0 +1,33 @@
+"""What the user has chosen for all of MedSegAI, kept in Slicer's settings."""
+
+from __future__ import annotations
+
+import qt
+from MedSegAICore.engine.cache import GIBIBYTE
+
+AUTOMATIC = "auto"
+DEVICE = "MedSegAI/Device"
+CACHE_GIGABYTES = "MedSegAI/CacheGigabytes"
+
+
+def device() -> str:
+    """Return the device that networks run on, as `Engine` calls it."""
+    return str(qt.QSettings().value(DEVICE, AUTOMATIC))
+
+
+def setDevice(name: str) -> None:
+    qt.QSettings().setValue(DEVICE, name)
+
+
+def cacheGigabytes() -> int:
+    """Return how much memory the engine may fill with what it has seen in images [GiB]."""
+    return int(qt.QSettings().value(CACHE_GIGABYTES, 1))  # a settings file on the disk gives text
+
+
+def setCacheGigabytes(size: int) -> None:
+    qt.QSettings().setValue(CACHE_GIGABYTES, size)
+
+
+def cacheBytes() -> int:
+    """Return the same in bytes."""
+    return cacheGigabytes() * GIBIBYTE
