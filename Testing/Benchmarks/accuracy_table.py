@@ -28,7 +28,7 @@ sys.path[:0] = [str(ROOT / "MedSegAI"), str(ROOT / "Testing")]
 from Benchmarks import baselines  # noqa: E402  after the path
 from Benchmarks.accuracy_sets import Structure, others, promised  # noqa: E402
 from MedSegAICore import Engine, PromptTask, SegmentationRequest  # noqa: E402
-from MedSegAICore.evaluation.interactive import Mask, click_curve  # noqa: E402
+from MedSegAICore.evaluation.click_curve import Mask, click_curve  # noqa: E402
 from MedSegAICore.prompts import Prompt  # noqa: E402
 from MedSegAICore.volume import ImageVolume  # noqa: E402
 

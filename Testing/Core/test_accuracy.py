@@ -8,7 +8,7 @@ import pytest
 from Benchmarks import baselines
 from Benchmarks.accuracy_sets import PROMISED, promised
 from Benchmarks.accuracy_table import adaptive, score
-from MedSegAICore.evaluation.interactive import dice
+from MedSegAICore.evaluation.click_curve import dice
 
 pytestmark = [pytest.mark.accuracy, pytest.mark.filterwarnings("ignore:The probability range:UserWarning")]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..engine.engine import Engine
 from ..errors import GeometryMismatch, InvalidImage
-from ..evaluation.interactive import click_curve
+from ..evaluation.click_curve import click_curve
 from ..prompts import Prompt
 from ..recipe import Recipe
 from ..request import PromptTask, SegmentationRequest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from MedSegAICore.errors import InvalidRequest
-from MedSegAICore.evaluation.interactive import answers
+from MedSegAICore.evaluation.click_curve import answers
 from MedSegAICore.evaluation.next_click import ClickRule, next_click
 from MedSegAICore.geometry import VolumeGeometry
 from scipy import ndimage

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from fakes.grids import ORDERS_AND_FLIPS, stored_as
-from MedSegAICore.evaluation.interactive import click_curve, dice
+from MedSegAICore.evaluation.click_curve import click_curve, dice
 from MedSegAICore.evaluation.next_click import first_box, next_click
 from MedSegAICore.geometry import VolumeGeometry
 from MedSegAICore.prompts import BoxPrompt, PointPrompt

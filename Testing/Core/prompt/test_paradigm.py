@@ -14,7 +14,7 @@ from MedSegAICore.errors import (
     PromptOutsideImage,
     UnsupportedPrompt,
 )
-from MedSegAICore.evaluation.interactive import dice
+from MedSegAICore.evaluation.click_curve import dice
 from MedSegAICore.geometry import VolumeGeometry
 from MedSegAICore.prompt.paradigm import segment_prompts
 from MedSegAICore.prompt.segmenter import PROMPT_KINDS, Capabilities, SliceAnswer

@@ -14,7 +14,7 @@ from MedSegAICore.engine.run import CancelToken
 from MedSegAICore.errors import (
     Cancelled,
 )
-from MedSegAICore.evaluation.interactive import click_curve
+from MedSegAICore.evaluation.click_curve import click_curve
 from MedSegAICore.geometry import canonical_view
 from MedSegAICore.phantom.scanner import abdomen_ct
 from MedSegAICore.prompts import BoxPrompt, MaskPrompt, PointPrompt, ScribblePrompt

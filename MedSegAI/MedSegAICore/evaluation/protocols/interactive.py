@@ -15,9 +15,9 @@ from ...engine.run import Run
 from ...errors import InvalidRequest
 from ...prompts import Prompt
 from ...volume import ImageVolume
+from ..click_curve import answers
 from ..datasets.dataset import Dataset
 from ..datasets.split import COMMITTED_SEED
-from ..interactive import answers
 from ..metrics.registry import dice, iou, normalized_surface_dice
 from ..next_click import THICKEST, ClickRule
 from ..work import Quantity, WorkItem
