@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +17,7 @@ from ..result import SegmentationResult
 from .cache import GIBIBYTE, ByteBoundedCache
 from .memory import is_out_of_memory
 from .run import CancelToken, ProgressCallback, Run
+from .threads import one_linear_algebra_thread
 
 if TYPE_CHECKING:
     from ..models.catalogue import ModelSpec
@@ -153,8 +155,12 @@ class Engine:
 
     def _run(self, spec: ModelSpec, request: SegmentationRequest, run: Run) -> SegmentationResult:
         segment = _load(PARADIGMS[spec.paradigm], spec.name)
+        # a network needs its threads, which on some computers are those of the linear algebra
+        threads = one_linear_algebra_thread if spec.weights is None else nullcontext
         try:
-            result: SegmentationResult = segment(request, self._segmenter(spec), run)
+            segmenter = self._segmenter(spec)
+            with threads():
+                result: SegmentationResult = segment(request, segmenter, run)
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise

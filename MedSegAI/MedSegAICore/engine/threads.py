@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 THREADS_VARIABLE = "OMP_NUM_THREADS"
@@ -20,8 +22,25 @@ def spare_one_core() -> None:
     Works only before they are imported; what the user has set stays.
     """
     os.environ.setdefault(THREADS_VARIABLE, str(max(1, physical_cores() - 1)))
-    # the matrices of the adaptive model are so small that more threads only wait for each other
+    # as `one_linear_algebra_thread`, but its other threads are not even started
     os.environ.setdefault(LINEAR_ALGEBRA_VARIABLE, "1")
+
+
+@contextmanager
+def one_linear_algebra_thread() -> Iterator[None]:
+    """Let the linear algebra of NumPy and SciPy use one thread inside the block, in the whole process.
+
+    Matrices of a few columns are so small that more threads only wait for each other, long where the computer is
+    busy; and the last bits of a sum depend on their number. Without threadpoolctl, which Slicer does not bring
+    itself, the number stays as it is.
+    """
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        yield
+        return
+    with threadpool_limits(1, user_api="blas"):
+        yield
 
 
 def physical_cores() -> int:
