@@ -100,8 +100,8 @@ def consensus_dice(prediction: ArrayLike, raters: ArrayLike) -> float:
         There is no rater.
     """
     ours, theirs = _checked(np.asarray(prediction)[None], raters)
-    certain, possible = theirs.all(axis=0, keepdims=True), theirs.any(axis=0, keepdims=True)
-    return float(_overlaps(ours & (certain | ~possible), certain)[0][0, 0])
+    certain, impossible = theirs.all(axis=0), ~theirs.any(axis=0)
+    return float(_overlaps(ours & (certain | impossible), np.array([certain]))[0][0, 0])
 
 
 def _checked(candidates: ArrayLike, raters: ArrayLike) -> tuple[Masks, Masks]:
