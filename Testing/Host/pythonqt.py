@@ -11,10 +11,12 @@ behave like those that a script makes. Where PythonQt goes wrong without a word,
 from __future__ import annotations
 
 import inspect
+import sys
 from functools import partial
 from weakref import WeakKeyDictionary
 
 import shiboken6
+from Host.desktop_names import refuse_unlisted
 from PySide6 import QtCore
 
 qobjectConnect, qobjectDisconnect = QtCore.QObject.connect, QtCore.QObject.disconnect
@@ -78,6 +80,8 @@ def _finding_connect(own):
     """
 
     def getattribute(self, name: str):
+        if name[0] != "_":
+            refuse_unlisted(self, name, sys._getframe(1))
         if name in ("connect", "disconnect"):
             return partial(_connect if name == "connect" else _disconnect, self)
         value = own(self, name)
@@ -107,6 +111,7 @@ def _attribute(kind: type, name: str) -> property:
 
 def _set_attribute(self, name: str, value) -> None:
     """Write a property; refuse new attributes of objects that the desktop has in C++."""
+    refuse_unlisted(self, name, sys._getframe(1))
     meta, kind = self.metaObject(), type(self)
     found = meta.property(meta.indexOfProperty(name))
     if not found.isValid() or name in HIDDEN_PROPERTIES:
@@ -132,6 +137,7 @@ def _connect(sender, *arguments):
     if not _is_by_signature(arguments):
         return qobjectConnect(*arguments)
     signature, action = arguments
+    refuse_unlisted(sender, signature, sys._getframe(1))
     signal, count = find_signal(sender, signature)
     slot = SLOTS[min(count, required_arguments(action))](action)
     connections.setdefault(sender, []).append((signature, action, slot))

@@ -1,76 +1,105 @@
-"""What the user interface asks of Qt exists in Slicer's Python, as recorded in a real desktop."""
+"""What the product asks of Qt, CTK and Slicer's widgets exists in a real desktop."""
 
 from __future__ import annotations
 
-import ast
-import json
 from pathlib import Path
 
 import pytest
-
-GUI = Path(__file__).resolve().parents[2] / "MedSegAI" / "MedSegAILib" / "gui"
-GIVEN_TO_EVERY_OBJECT = {"connect", "disconnect", "exec_"}
+import qt
+from Host.desktop_names import declared_in, read_list, read_recording, select
+from Host.names_in_code import names_in_code
 
 
 @pytest.fixture(scope="module")
-def recorded(shared) -> dict:
-    """Class name -> entry of the recording."""
-    listed = json.loads((shared / "facts" / "qt_api.json").read_text(encoding="utf-8"))
-    return {name: entry for part in ("other", "slicer", "ctk", "qt") for name, entry in listed[part].items()}
+def listed():
+    return read_list()
 
 
-def names_of(recorded: dict, kind: str) -> set[str]:
-    found = set(GIVEN_TO_EVERY_OBJECT)
-    for part in (kind, *recorded[kind].get("bases", ())):
-        for group in ("props", "methods", "enumKeys", "names", "pythonFunctions"):
-            found.update(recorded.get(part, {}).get(group) or ())
-        found.update(signal.split("(")[0] for signal in recorded.get(part, {}).get("signals", ()))
-    return found
+@pytest.fixture(scope="module")
+def found(listed):
+    return names_in_code(listed)
 
 
-def trees() -> list[ast.AST]:
-    return [ast.parse(file.read_text(encoding="utf-8")) for file in GUI.glob("*.py")]
+@pytest.fixture
+def read(tmp_path, listed):
+    """Read a few lines of code as if they were the product's."""
+
+    def read(source: str):
+        file = tmp_path / "code.py"
+        file.write_text(source)
+        return names_in_code(listed, [file])
+
+    return read
 
 
-def nodes(kind: type) -> list:
-    return [node for tree in trees() for node in ast.walk(tree) if isinstance(node, kind)]
+def test_every_name_in_the_code_is_listed(listed, found) -> None:
+    assert len(found.uses) > 50
+    select(listed, found.uses)  # ValueError names what is missing
 
 
-def test_every_class_of_qt_is_in_slicer(recorded) -> None:
-    used = {node.attr for node in nodes(ast.Attribute) if isinstance(node.value, ast.Name) and node.value.id == "qt"}
+def test_every_signal_in_the_code_is_listed(listed, found) -> None:
+    signals = {name for entry in listed.values() for name, kind in entry["members"].items() if kind == "signal"}
 
-    assert used
-    assert used <= recorded.keys()
-
-
-def test_every_static_name_of_a_qt_class_is_in_slicer(recorded) -> None:
-    used = {
-        (node.value.attr, node.attr)
-        for node in nodes(ast.Attribute)
-        if isinstance(node.value, ast.Attribute)
-        and isinstance(node.value.value, ast.Name)
-        and node.value.value.id == "qt"
-    }
-
-    assert used
-    assert not [(kind, name) for kind, name in used if name not in names_of(recorded, kind)]
+    assert found.signals
+    assert found.signals <= signals
 
 
-def test_every_connected_signal_is_in_slicer_with_its_arguments(recorded) -> None:
-    signals = {signal for entry in recorded.values() for signal in entry.get("signals", ())}
-    used = {
-        node.args[0].value
-        for node in nodes(ast.Call)
-        if isinstance(node.func, ast.Attribute) and node.func.attr == "connect"
-    }
-
-    assert used
-    assert used <= signals
+def test_the_code_does_nothing_that_pythonqt_does_not_take(found) -> None:
+    assert found.mistakes == []
 
 
-@pytest.mark.parametrize(("variable", "kind"), [("_process", "QProcess"), ("timer", "QTimer"), ("loop", "QEventLoop")])
-def test_every_method_of_an_object_is_in_slicer(recorded, variable, kind) -> None:
-    used = {node.attr for node in nodes(ast.Attribute) if ast.unparse(node.value).split(".")[-1] == variable}
+def test_nothing_is_listed_that_the_code_does_not_use(listed, found) -> None:
+    members = {name.partition("(")[0] for entry in listed.values() for name in entry["members"]}
 
-    assert used
-    assert used <= names_of(recorded, kind)
+    assert members <= found.words
+
+
+def test_the_list_is_what_a_real_desktop_has(listed, shared) -> None:
+    recording = read_recording(shared / "facts" / "qt_api.json")
+    uses = [(kind, member) for kind, entry in listed.items() for member in ("", *entry["members"])]
+
+    assert select(recording, uses) == listed
+
+
+@pytest.mark.parametrize(
+    ("source", "use"),
+    [
+        ("import qt\nqt.QTimer.singleShoot(0, f)", ("QTimer", "singleShoot")),
+        ("import qt\ndef f():\n    timer = qt.QTimer()\n    timer.begin()", ("QTimer", "begin")),
+        ("import qt\nclass A:\n def f(s):\n  s.t.begin()\n def g(s):\n  s.t = qt.QTimer()", ("QTimer", "begin")),
+        ("import qt\ndef f(timer: qt.QTimer):\n    timer.begin()", ("QTimer", "begin")),
+        ("import qt\nqt.QTimer().connect('timeout(int)', f)", ("QTimer", "timeout(int)")),
+        ("def f(viewWidget):\n    viewWidget.sliceView().paint()", ("qMRMLSliceView", "paint")),
+        ("import slicer\nslicer.app.layoutManger()", ("qSlicerApplication", "layoutManger")),
+        ("import slicer\nw = slicer.qMRMLNodeComboBoxx()", ("qMRMLNodeComboBoxx", "")),
+        (
+            "class E:\n    def f(self):\n        self.scriptedEffect.save()",
+            ("qSlicerSegmentEditorScriptedEffect", "save"),
+        ),
+    ],
+)
+def test_a_wrong_name_is_seen(read, listed, source, use) -> None:
+    assert use in read(source).uses
+    with pytest.raises(ValueError, match=use[0]):
+        select(listed, [use])
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["import qt\nqt.QLabel(text='x')", "import qt\nisinstance(x, qt.QLabel)", "import qt\nqt.QTimer().start(msec=3)"],
+)
+def test_what_pythonqt_does_not_take_is_seen(read, source) -> None:
+    assert read(source).mistakes
+
+
+def test_the_host_refuses_the_product_a_name_that_is_not_listed(monkeypatch) -> None:
+    from Host import desktop_names
+
+    monkeypatch.setattr(desktop_names, "PRODUCT", Path(__file__).parent)
+    timer = qt.QTimer()
+
+    assert declared_in(read_list(), "QTimer", "start")
+    timer.start(1000)
+    for use in (lambda: timer.intervalAsDuration(), lambda: timer.connect("objectNameChanged(QString)", print)):
+        with pytest.raises(AttributeError, match=r"desktop_names\.json"):
+            use()
