@@ -35,20 +35,16 @@ def read_image(path: Path | str) -> ImageVolume:
         The voxels do not lie on a grid with right angles.
     """
     path = Path(path)
-    reader = _opened(path)
-    try:
-        image = reader.Execute()
-    except RuntimeError as error:
-        raise _reading_error(path, error) from error
+    image = read_voxels(open_image(path), path)
     array = sitk.GetArrayFromImage(image)
     while array.ndim > 3:  # one frame of a time series
         array = array[0]
-    return ImageVolume(array if array.ndim == 3 else array[np.newaxis], _geometry(image))
+    return ImageVolume(array if array.ndim == 3 else array[np.newaxis], geometry_of(image))
 
 
 def read_geometry(path: Path | str) -> VolumeGeometry:
     """Return the grid of an image file without reading its voxels; raises what `read_image` raises."""
-    return _geometry(_opened(Path(path)))
+    return geometry_of(open_image(Path(path)))
 
 
 def write_labels(path: Path | str, mask: VolumePatch, label_value: int = 1) -> None:
@@ -115,8 +111,16 @@ def image_from_array(array: NDArray[np.generic], geometry: VolumeGeometry) -> si
     return image
 
 
-def _opened(path: Path) -> sitk.ImageFileReader:
-    """Return a reader that has read the header of one scalar volume."""
+def open_image(path: Path, *, is_layered: bool = False) -> sitk.ImageFileReader:
+    """Return a reader that has read the header of one volume; raises what `read_image` raises.
+
+    Parameters
+    ----------
+    path
+        The file.
+    is_layered
+        Whether several values in each voxel are allowed: layers of a segmentation instead of colours.
+    """
     if not path.is_file():
         message = f"There is no image file '{path}'."
         raise InvalidImage(message, "Choose an existing file.")
@@ -129,11 +133,20 @@ def _opened(path: Path) -> sitk.ImageFileReader:
         reader.ReadImageInformation()
     except RuntimeError as error:
         raise _reading_error(path, error) from error
-    _check_scalar_volume(reader, path)
+    _check_scalar_volume(reader, path, is_layered)
     return reader
 
 
-def _geometry(image: Any) -> VolumeGeometry:
+def read_voxels(reader: sitk.ImageFileReader, path: Path) -> sitk.Image:
+    """Return the image of a reader that `open_image` returned; raises what `read_image` raises."""
+    try:
+        image: sitk.Image = reader.Execute()
+    except RuntimeError as error:
+        raise _reading_error(path, error) from error
+    return image
+
+
+def geometry_of(image: Any) -> VolumeGeometry:
     """Return the grid of an ITK image, or of a reader that has read the header of one."""
     dimension = image.GetDimension()
     size, spacing, origin = np.ones(3, int), np.ones(3), np.zeros(3)
@@ -145,9 +158,9 @@ def _geometry(image: Any) -> VolumeGeometry:
     return VolumeGeometry.from_components((k, j, i), spacing, swap_lps_ras(origin), swap_lps_ras(direction.T).T)
 
 
-def _check_scalar_volume(reader: sitk.ImageFileReader, path: Path) -> None:
+def _check_scalar_volume(reader: sitk.ImageFileReader, path: Path, is_layered: bool) -> None:
     components = reader.GetNumberOfComponents()
-    if components != 1:
+    if components != 1 and not is_layered:
         message = f"'{path.name}' has {components} values in each voxel; it is a colour image or a vector field."
         raise InvalidImage(message, "Convert it to one scalar volume first.")
     size = reader.GetSize()

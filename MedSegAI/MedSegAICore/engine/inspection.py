@@ -71,7 +71,7 @@ class Inspection:
 
 def inspect_computer() -> dict[str, Any]:
     """Return an `Inspection` as plain values. Imports torch, which takes seconds."""
-    processor = Device("cpu", f"Processor, {physical_cores()} cores", _memory_bytes())
+    processor = Device("cpu", f"Processor, {physical_cores()} cores", memory_bytes())
     driver = bool(shutil.which("nvidia-smi")) or _NVIDIA_DRIVER.exists()
     try:
         import torch
@@ -91,7 +91,8 @@ def _gpus(torch: Any) -> list[Device]:
     return [*found, *([Device("mps", "Apple GPU")] if hardware.mps else [])]
 
 
-def _memory_bytes() -> int:
+def memory_bytes() -> int:
+    """Return the memory of this computer [bytes]; 0 if unknown."""
     if sys.platform == "win32" or "SC_PHYS_PAGES" not in os.sysconf_names:
         return 0
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

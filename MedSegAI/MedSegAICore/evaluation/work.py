@@ -29,7 +29,8 @@ class Quantity:
     reference
         The implementation or definition that the value agrees with.
     clicks
-        Of a value on the way: after how many clicks; None for all others. Tables show the others only.
+        Of a value on the way: after how many clicks; None for all others. Tables show the others only. The curve of
+        `dice` consists of `dice_0`, `dice_1` and so on.
     failure_value
         Value that means that the structure was missed altogether: such a case counts as a failure. None if none does.
     shown
