@@ -33,7 +33,12 @@ class Question:
 
 
 def list_questions(
-    dataset: Dataset, labels: Collection[str] = (), subjects: Collection[str] = (), draws: int = 1
+    dataset: Dataset,
+    labels: Collection[str] = (),
+    subjects: Collection[str] = (),
+    draws: int = 1,
+    *,
+    by_any_rater: bool = False,
 ) -> dict[WorkItem, Question]:
     """Return a question for every structure that is present on an image, by its item.
 
@@ -45,6 +50,8 @@ def list_questions(
         What and whom to ask for; empty stands for all.
     draws
         How often the prompts of each question are drawn.
+    by_any_rater
+        A structure that one of several raters drew is present; if not, more than half of them must agree on a voxel.
 
     Raises
     ------
@@ -59,7 +66,7 @@ def list_questions(
         raise InvalidRequest(message, f"Choose some of: {', '.join(dataset.labels)}.")
     found = {}
     for case in (dataset.only(subjects) if subjects else dataset).cases:
-        for label in case.present_labels:
+        for label in case.drawn_labels if by_any_rater else case.present_labels:
             if labels and label not in labels:
                 continue
             for draw in range(1, draws + 1):
