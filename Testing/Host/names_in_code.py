@@ -32,7 +32,7 @@ class Found:
 
 
 def product_files() -> list[Path]:
-    folders = (PRODUCT / "MedSegAILib" / "gui", PRODUCT / "MedSegAIEffects")
+    folders = (PRODUCT / "MedSegAILib" / "gui", PRODUCT / "MedSegAILib" / "mrml", PRODUCT / "MedSegAIEffects")
     return sorted([*PRODUCT.glob("*.py"), *(file for folder in folders for file in folder.glob("*.py"))])
 
 
