@@ -23,11 +23,10 @@ class SegmentEditorMedSegAI(ScriptedLoadableModule):
 def registerEffects():
     """Register every effect of the package; doing it again changes nothing."""
     import MedSegAIEffects  # before registering: otherwise Slicer loads each file in place of the package
-    import qSlicerSegmentationsEditorEffectsPythonQt as effects
 
-    factory = effects.qSlicerSegmentEditorEffectFactory().instance()
+    factory = slicer.qSlicerSegmentEditorEffectFactory().instance()  # of an object: Slicer 5.10 knows no other way
     folder = Path(MedSegAIEffects.__file__).parent
     for name in MedSegAIEffects.__all__:
-        effect = effects.qSlicerSegmentEditorScriptedEffect(None)
+        effect = slicer.qSlicerSegmentEditorScriptedEffect(None)
         effect.setPythonSource((folder / f"{name}.py").as_posix())
         factory.registerEffect(effect)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import qt
+import slicer
 import vtk
 from MedSegAILib.gui.application_engine import applicationEngine
 from MedSegAILib.gui.effect_parameters import EffectParameters
@@ -27,9 +28,7 @@ class AIPromptEffect:
         self.panel = self.session = self._mouse = None
 
     def clone(self):
-        import qSlicerSegmentationsEditorEffectsPythonQt as effects
-
-        clonedEffect = effects.qSlicerSegmentEditorScriptedEffect(None)
+        clonedEffect = slicer.qSlicerSegmentEditorScriptedEffect(None)
         clonedEffect.setPythonSource(__file__.replace("\\", "/"))
         return clonedEffect
 

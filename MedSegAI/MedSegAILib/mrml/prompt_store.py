@@ -14,6 +14,7 @@ import slicer
 import vtk
 from MedSegAICore.prompts import BoxPrompt, SlicePlane
 
+from .oriented import localToWorld, matrixFromArray
 from .prompts import RADIUS_ATTRIBUTE, isPositive, pointPrompts, promptsFromNode, setPositive
 
 SEGMENTATION_ROLE = "MedSegAI.Segmentation"
@@ -25,7 +26,7 @@ FLAT_BOX_ATTRIBUTE = "MedSegAI.FlatBox"
 """Marks the closed curve of four corners that stands for a box on a slice."""
 
 POSITIVE_COLOR, NEGATIVE_COLOR = (0.2, 0.9, 0.3), (0.95, 0.25, 0.2)
-GLYPH_PERCENT = 2.5
+GLYPH_PERCENT = 3.0
 """Size of a point [% of the view]."""
 
 
@@ -107,10 +108,8 @@ class PromptStore:
         matrix = np.eye(4)
         matrix[:3, :3] = np.eye(3) if axes is None else axes
         matrix[:3, 3] = center
-        toWorld = slicer.util.arrayFromTransformMatrix(node.GetParentTransformNode(), toWorld=True)
-        local = np.linalg.inv(toWorld) @ matrix if node.GetParentTransformNode() else matrix
         node.SetSize(*[float(value) for value in size])
-        node.SetAndObserveObjectToNodeMatrix(slicer.util.vtkMatrixFromArray(local))
+        node.SetAndObserveObjectToNodeMatrix(matrixFromArray(np.linalg.inv(localToWorld(node)) @ matrix))
         node.GetDisplayNode().SetHandlesInteractive(True)
         node.GetDisplayNode().SetFillOpacity(0.1)
         return node
@@ -128,7 +127,7 @@ class PromptStore:
     def clear(self):
         """Remove all prompts of this segment."""
         for node in self.nodes():
-            self._scene.RemoveNode(node)
+            self._removeNode(node)
 
     def setVisible(self, visible):
         """Show or hide the prompts of this segment."""
@@ -157,9 +156,13 @@ class PromptStore:
 
     def _remove(self, entry):
         if entry.point is None:
-            self._scene.RemoveNode(entry.node)
+            self._removeNode(entry.node)
         else:
             entry.node.RemoveNthControlPoint(entry.point)
+
+    def _removeNode(self, node):
+        node.SetDisplayVisibility(False)  # a view that is drawn before it hears of the removal would still show it
+        self._scene.RemoveNode(node)
 
     def _pointList(self, positive):
         for node in self.nodes():

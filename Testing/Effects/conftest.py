@@ -1,0 +1,40 @@
+"""The AI Prompt effect in the host's Segment Editor, with a real engine process."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import pytest
+from Effects.prompt_case import EFFECTS, PromptCase
+from Host.conftest import *  # noqa: F403  the fixtures of the host
+
+
+@pytest.fixture(scope="session")
+def real_engine():
+    """One engine process for all tests: starting one takes longer than most of them."""
+    from MedSegAILib.gui.engine_process import EngineProcess
+
+    engine = EngineProcess()
+    yield engine
+    engine.stop(500)
+
+
+@pytest.fixture
+def registered(desktop, monkeypatch, real_engine):
+    """The effects, registered as the module does it."""
+    importlib.import_module("MedSegAIEffects")
+    monkeypatch.setattr(sys.modules["MedSegAIEffects.AIPromptEffect"], "applicationEngine", lambda: real_engine)
+    for name in sys.modules["MedSegAIEffects"].__all__:
+        desktop.register_effect(EFFECTS / f"{name}.py")
+
+
+@pytest.fixture
+def open_case(desktop, registered):
+    """Open a volume with a ball in the Segment Editor, the effect active."""
+    return lambda **options: PromptCase(desktop, **options)
+
+
+@pytest.fixture
+def case(open_case):
+    return open_case()

@@ -1,0 +1,230 @@
+"""What users do with the AI Prompt effect, one scenario a function; every one takes a fresh `PromptCase`."""
+
+from __future__ import annotations
+
+import numpy as np
+import slicer
+from scipy import ndimage
+
+CENTER = (40, 50, 10)
+SLICE = np.s_[10]
+
+
+def a_click_is_previewed_applied_undone_and_done_again(case):
+    assert case.shown() == 0
+    case.prompt()
+    assert case.shown() > 0.03
+    assert not case.voxels().any()
+
+    case.ui.applyPreviewButton.click()
+
+    written = case.voxels()
+    assert case.overlap(where=SLICE) > 0.5
+    assert written.sum() == written[SLICE].sum()
+    assert not case.session.canApply
+    case.editor.undo()
+    assert not case.voxels().any()
+    assert case.shown() == 0
+    case.editor.redo()
+    np.testing.assert_array_equal(case.voxels(), written)
+
+
+def more_prompts_correct_the_preview(case):
+    case.prompt()
+    before = case.shown()
+    for voxel in ((25, 50, 10), (55, 50, 10), (40, 35, 10), (40, 65, 10)):
+        case.prompt(voxel)
+    inside = case.shown()
+    assert inside > before
+    case.prompt((33, 43, 10), "control")
+    assert case.shown() < inside
+    assert case.session.promptCount == 6
+
+
+def the_outside_button_does_what_control_does(case):
+    case.prompt()
+    case.driver.mouse().key("n")
+    assert case.ui.outsideButton.checked
+    case.prompt((80, 80, 10))
+    case.prompt((70, 20, 10), "control")
+    first, outside, inside = case.prompts()
+    assert (first.positive, outside.positive, inside.positive) == (True, False, True)
+
+
+def a_box_is_dragged(case):
+    case.ui.boxToolButton.click()
+    case.drag([(17, 27, 10), (63, 73, 10)])
+    case.wait()
+    case.effect.apply()
+    assert case.overlap(where=SLICE) > 0.9
+
+
+def a_lasso_is_drawn(case):
+    case.ui.lassoToolButton.click()
+    angles = np.linspace(0, 2 * np.pi, 25)
+    case.drag([(40 + 23 * np.cos(a), 50 + 23 * np.sin(a), 10) for a in angles])
+    case.wait()
+    case.effect.apply()
+    assert case.overlap(where=SLICE) > 0.8
+
+
+def a_scribble_is_drawn(case):
+    case.ui.scribbleToolButton.click()
+    case.drag([(28, 50, 10), (40, 42, 10), (52, 50, 10)])
+    case.wait()
+    case.effect.apply()
+    assert case.overlap(where=SLICE) > 0.5
+
+
+def a_twitch_of_the_mouse_is_no_box(case):
+    case.ui.boxToolButton.click()
+    case.click(CENTER)
+    assert case.session.promptCount == 0
+    assert not case.session.runs.isRunning
+
+
+def a_region_with_depth_fills_the_volume(case):
+    case.ui.regionButton.click()
+    case.wait()
+    (roi,) = slicer.util.getNodesByClass("vtkMRMLMarkupsROINode")
+    roi.SetCenterWorld(*case.at(CENTER))
+    roi.SetSize(44, 44, 44)
+    case.ui.propagateButton.click()
+    case.wait()
+    case.effect.apply()
+    assert case.overlap() > 0.7
+
+
+def propagate_fills_the_volume_from_the_slices(case):
+    case.ui.boxToolButton.click()
+    case.drag([(17, 27, 10), (63, 73, 10)])
+    case.wait()
+    case.ui.propagateButton.click()
+    case.wait()
+    assert case.shown("Green") > 0.01
+    case.ui.applyPreviewButton.click()
+    assert case.overlap() > 0.8
+    case.editor.undo()
+    assert not case.voxels().any()
+
+
+def prompts_on_two_slices_are_applied_together(case):
+    case.prompt()
+    case.look_at((40, 50, 13))
+    case.prompt((40, 50, 13))
+    case.effect.apply()
+    used = case.voxels().any(axis=(1, 2))
+    assert list(np.flatnonzero(used)) == [10, 13]
+    case.editor.undo()
+    assert not case.voxels().any()
+
+
+def prompts_are_taken_back_one_by_one(case):
+    case.prompt()
+    one = case.shown()
+    case.prompt((55, 50, 10))
+    two = case.shown()
+    case.driver.mouse().key("x")
+    case.wait()
+    assert case.session.promptCount == 1
+    assert abs(case.shown() - one) < abs(case.shown() - two)
+    case.ui.undoPromptButton.click()
+    assert case.session.promptCount == 0
+    assert case.shown() == 0
+    assert not case.session.canApply
+
+
+def clear_removes_every_prompt_and_the_preview(case):
+    case.prompt()
+    case.prompt((55, 50, 10), "control")
+    case.ui.clearPromptsButton.click()
+    assert case.session.promptCount == 0
+    assert case.shown() == 0
+    assert slicer.util.getNodesByClass("vtkMRMLMarkupsNode") == []
+
+
+def the_threshold_changes_the_preview_without_asking_again(case):
+    case.prompt()
+    middle = case.shown()
+    case.ui.thresholdSlider.value = 0.05
+    assert not case.session.runs.isRunning
+    low = case.shown()
+    case.ui.thresholdSlider.value = 0.95
+    high = case.shown()
+    assert low > middle > high
+    assert not case.session.runs.isRunning
+    case.ui.thresholdSlider.value = 0.05
+    case.effect.apply()
+    many = case.voxels().sum()
+    case.editor.undo()
+    case.prompt((41, 50, 10))
+    case.ui.thresholdSlider.value = 0.9
+    case.effect.apply()
+    assert case.voxels().sum() < many
+
+
+def the_preview_pulses(case):
+    case.prompt()
+    seen = set()
+    for _ in range(12):
+        seen.add(int(case.driver.picture()[200, 170].sum()))
+        case.pause(0.1)
+    assert len(seen) > 3
+
+
+def a_dragged_point_asks_again(case):
+    case.prompt()
+    before = case.shown()
+    case.driver.mouse().drag([case.at(CENTER), case.at((85, 90, 10))])
+    case.pause(0.1)
+    case.wait()
+    (prompt,) = case.prompts()
+    assert np.linalg.norm(prompt.position_ras - case.at((85, 90, 10))) < 2
+    assert case.shown() != before
+
+
+def the_current_segment_is_a_first_guess(case):
+    case.fill("organ", np.s_[10:11, 33:67, 23:57])
+    case.ui.fromSegmentCheckBox.click()
+    case.prompt()
+    assert case.shown() > 0.05
+    case.effect.apply()
+    assert case.overlap(where=SLICE) > 0.8
+
+
+def other_visible_segments_are_outside(case):
+    case.fill("other", np.s_[9:12, 30:70, 40:70])
+    case.ui.boxToolButton.click()
+    case.ui.fromOthersCheckBox.click()
+    case.drag([(17, 27, 10), (63, 73, 10)])
+    case.wait()
+    case.effect.apply()
+    organ, other = case.voxels(), case.voxels("other")
+    assert organ.any()
+    assert np.count_nonzero(organ & other) < 0.05 * np.count_nonzero(organ)
+
+
+def islands_holes_and_smoothing_act_on_what_is_applied(case):
+    case.ui.boxToolButton.click()
+    case.drag([(17, 27, 10), (63, 73, 10)])
+    case.wait()
+    case.ui.smoothingSlider.value = 3.0
+    case.ui.islandsCheckBox.click()
+    case.ui.holesCheckBox.click()
+    case.wait()
+    assert case.shown() > 0.03
+    case.effect.apply()
+    assert ndimage.label(case.voxels())[1] == 1
+    assert case.overlap(where=SLICE) > 0.85
+
+
+def the_window_that_the_model_saw_is_shown_and_recorded(case):
+    display = case.volume.GetDisplayNode()
+    display.SetAutoWindowLevel(False)
+    display.SetWindowLevel(120, 50)
+    case.ui.windowSelector.currentIndex = 1
+    case.prompt()
+    assert case.ui.windowLabel.text == "-10 … 110"
+    case.effect.apply()
+    task = case.recipe().task
+    assert (task.window.lower, task.window.upper) == (-10, 110)
