@@ -90,7 +90,7 @@ class FileSource:
         """Return the structures that at least one rater drew."""
         present: dict[str, None] = {}
         for file, spec in self.label_maps:
-            values = set(np.flatnonzero(np.bincount(_label_values(file, spec).array.ravel())).tolist())
+            values = _values_in(_label_values(file, spec).array)
             present |= dict.fromkeys(label for label, value in spec.labels.items() if value in values)
         return tuple(present)
 
@@ -111,11 +111,16 @@ def _label_values(file: Path, spec: LabelMapSpec) -> ImageVolume:
     if is_repaired or not np.array_equal(whole, values) or whole.min() < 0 or whole.max() > LARGEST_LABEL:
         message = f"The label map '{file.name}' holds values that are not whole numbers from 0 to {LARGEST_LABEL}."
         raise InvalidDataset(message)
-    unknown = sorted(set(np.flatnonzero(np.bincount(whole.ravel())).tolist()) - {0, *spec.labels.values()})
-    if unknown and not spec.ignores_others:
+    unknown = [] if spec.ignores_others else sorted(_values_in(whole) - {0, *spec.labels.values()})
+    if unknown:
         message = f"The label map '{file.name}' holds the value {unknown[0]}, which the description does not name."
         raise InvalidDataset(message)
     return ImageVolume(whole, labels.geometry)
+
+
+def _values_in(labels: NDArray[Any]) -> set[int]:
+    """Return the values of a label map, counted slice by slice: as a whole it would be copied to wide integers."""
+    return {value for plane in labels for value in np.flatnonzero(np.bincount(plane.ravel())).tolist()}
 
 
 class Archive:

@@ -16,8 +16,9 @@ from ..datasets.split import COMMITTED_SEED, subject_folds
 from ..work import Quantity, WorkItem
 from .judge import Judge
 from .questions import Question, list_questions
-from .schemes import InContext, Scheme, SupportMethod
+from .schemes import Scheme, SupportMethod
 from .supports import support_cases, support_from
+from .whole_schemes import InContext
 
 CONTEXT_SIZES = (1, 4, 16, 64)
 
@@ -48,7 +49,7 @@ class SupportProtocol:
     Raises
     ------
     InvalidRequest
-        There is no example to draw, or there are fewer subjects than folds.
+        There are fewer examples than the scheme needs.
     """
 
     dataset: Dataset
@@ -62,14 +63,16 @@ class SupportProtocol:
     seed: int = COMMITTED_SEED
 
     def __post_init__(self) -> None:
-        if self.shots < 1:
-            message = f"{self.shots} examples are none."
-            raise InvalidRequest(message, "Choose at least one example.")
+        fewest = self.scheme.fewest_supports
+        if self.shots < fewest:
+            message = f"The protocol '{self.scheme.name}' cannot do with {self.shots} examples."
+            raise InvalidRequest(message, f"Choose at least {fewest}.")
 
     @property
     def name(self) -> str:
         """Return the name that stands over the table."""
-        return f"{self.scheme.name}, {self.shots} support{'s' if self.shots > 1 else ''}"
+        folds = f", {self.folds} folds" if self.folds else ""
+        return f"{self.scheme.name}, {self.shots} support{'s' if self.shots > 1 else ''}{folds}"
 
     def quantities(self) -> tuple[Quantity, ...]:
         """Return what is measured, on the slices that the scheme scores."""
@@ -85,10 +88,11 @@ class SupportProtocol:
         """Show the examples and the query, and return the value of every quantity."""
         question = self._questions[item]
         supports = [support_from(case, question.label) for case in self.examples(question.case, question.label)]
-        query, truth = question.case.image().canonical(), question.case.mask(question.label).canonical()
-        answer = self.scheme.ask(method, supports, query, truth.array, run)
-        scored = self.scheme.scored(truth.array)
-        return self._judge.values(answer[scored], _slices_of(truth, scored))
+        query = support_from(question.case, question.label)
+        truth = query.mask.array
+        answer = self.scheme.ask(method, supports, query.image, truth, run)
+        scored = self.scheme.scored(truth)
+        return self._judge.values(answer[scored], _slices_of(query.mask, scored))
 
     def failed_values(self, item: WorkItem) -> Mapping[str, float]:
         """Return the values of a method that gave no answer."""

@@ -18,6 +18,7 @@ from ...volume import ImageVolume
 from ..click_curve import answers
 from ..datasets.dataset import Dataset
 from ..datasets.split import COMMITTED_SEED
+from ..metrics.pair import MaskPair
 from ..metrics.registry import dice, iou, normalized_surface_dice
 from ..next_click import THICKEST, ClickRule
 from ..work import Quantity, WorkItem
@@ -32,7 +33,13 @@ InteractiveMethod = Callable[[ImageVolume, tuple[Prompt, ...], Run], Mask]
 REACHED = (85, 90)
 """Overlaps [%] at which clicks are counted."""
 
-MEASURED = ("dice", "iou", "nsd")
+Scores = Mapping[str, float]
+"""What an answer is worth, by quantity."""
+
+NOTHING: Scores = {"dice": 0.0, "iou": 0.0, "nsd": 0.0}
+"""Scores of no answer at all."""
+
+OVERLAPS = {"iou": "IoU", "dice": "Dice"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +76,7 @@ class InteractiveProtocol:
     Raises
     ------
     InvalidRequest
-        A number is too small.
+        A number is too small, or there is no such overlap.
     """
 
     dataset: Dataset
@@ -87,6 +94,9 @@ class InteractiveProtocol:
         if self.clicks < 2 or self.draws < 1:
             message = f"{self.clicks} clicks in {self.draws} draws make no curve."
             raise InvalidRequest(message, "Choose at least 2 clicks and 1 draw.")
+        if self.reached_by not in OVERLAPS:
+            message = f"Clicks cannot be counted by '{self.reached_by}'."
+            raise InvalidRequest(message, "Choose 'iou' or 'dice'.")
 
     @property
     def name(self) -> str:
@@ -97,7 +107,7 @@ class InteractiveProtocol:
 
     def quantities(self) -> tuple[Quantity, ...]:
         """Return what is measured."""
-        return (*_summaries(self.clicks, self.reached_by.replace("iou", "IoU").replace("dice", "Dice")), *self._steps())
+        return (*_summaries(self.clicks, OVERLAPS[self.reached_by]), *self._steps())
 
     def items(self) -> Sequence[WorkItem]:
         """Return a question for every structure that is present on an image."""
@@ -107,36 +117,49 @@ class InteractiveProtocol:
         """Place box and clicks, and return the value of every quantity."""
         question = self._questions[item]
         image, truth = question.case.image(), question.case.mask(question.label)
-        is_drawn = self.rule.jitter > 0 or self.draws > 1
         steps = self.clicks + 1
 
         def predict(prompts: tuple[Prompt, ...]) -> Mask:
             part = run.part((len(prompts) - 1) / steps, len(prompts) / steps)
             return checked_answer(method(image, prompts, part), truth.array.shape)
 
-        curves: dict[str, list[float]] = {name: [] if self.box_first else [0.0] for name in MEASURED}
+        is_drawn = self.rule.jitter > 0 or self.draws > 1
+        random = random_for(item, self.seed) if is_drawn else None
         judge = Judge(self.dataset.spec.has_spacing, self.tolerance)
-        given = 0
-        for answer in answers(
-            truth.array,
-            truth.geometry,
-            predict,
-            self.clicks,
-            box_first=self.box_first,
-            rule=self.rule,
-            random=random_for(item, self.seed) if is_drawn else None,
-        ):
-            given += 1
-            pair = judge.pair(answer.mask, truth)
-            for name, value in zip(
-                MEASURED, (dice(pair), iou(pair), normalized_surface_dice(pair, self.tolerance)), strict=True
-            ):
-                curves[name].append(value)
-        return self._values(curves) | {"answers": float(given)}
+        scores = [
+            self._scores(judge.pair(answer.mask, truth))
+            for answer in answers(
+                truth.array,
+                truth.geometry,
+                predict,
+                self.clicks,
+                box_first=self.box_first,
+                rule=self.rule,
+                random=random,
+            )
+        ]
+        start = [] if self.box_first else [NOTHING]
+        return self._values([*start, *scores]) | {"answers": float(len(scores))}
 
     def failed_values(self, item: WorkItem) -> Mapping[str, float]:  # noqa: ARG002  the same for every question
         """Return the values of a method that gave no answer."""
-        return self._values({name: [0.0] for name in MEASURED}) | {"answers": 0.0}
+        return self._values([NOTHING]) | {"answers": 0.0}
+
+    def _scores(self, pair: MaskPair) -> Scores:
+        return {"dice": dice(pair), "iou": iou(pair), "nsd": normalized_surface_dice(pair, self.tolerance)}
+
+    def _values(self, scores: Sequence[Scores]) -> dict[str, float]:
+        """Return all values of a curve whose last score stands for all clicks that were not needed."""
+        full = [*scores, *[scores[-1]] * (self.clicks + 1 - len(scores))]
+        values = {f"{name}_{click}": score[name] for name in NOTHING for click, score in enumerate(full)}
+        for name in ("dice", "nsd"):
+            values[name] = full[-1][name]
+            values[f"{name}_auc"] = sum((one[name] + following[name]) / 2 for one, following in pairwise(full[1:]))
+        for percent in REACHED:
+            needed = [click for click, score in enumerate(full) if score[self.reached_by] >= percent / 100]
+            values[f"noc_{percent}"] = float(needed[0] if needed else self.clicks)
+            values[f"unreached_{percent}"] = float(not needed)
+        return values
 
     @cached_property
     def _questions(self) -> dict[WorkItem, Question]:
@@ -146,21 +169,9 @@ class InteractiveProtocol:
         titles = {"dice": "Dice", "iou": "IoU", "nsd": f"NSD at {self.tolerance:g}"}
         return [
             Quantity(f"{name}_{click}", f"{titles[name]} after {click}", "", True, f"{name} after the click", click)
-            for name in MEASURED
+            for name in NOTHING
             for click in range(self.clicks + 1)
         ]
-
-    def _values(self, curves: Mapping[str, Sequence[float]]) -> dict[str, float]:
-        full = {name: [*curve, *[curve[-1]] * (self.clicks + 1 - len(curve))] for name, curve in curves.items()}
-        values = {f"{name}_{click}": value for name, curve in full.items() for click, value in enumerate(curve)}
-        for name in ("dice", "nsd"):
-            values[name] = full[name][-1]
-            values[f"{name}_auc"] = sum((one + next_one) / 2 for one, next_one in pairwise(full[name][1:]))
-        for percent in REACHED:
-            needed = [click for click, value in enumerate(full[self.reached_by]) if value >= percent / 100]
-            values[f"noc_{percent}"] = float(needed[0] if needed else self.clicks)
-            values[f"unreached_{percent}"] = float(not needed)
-        return values
 
 
 def _summaries(clicks: int, overlap: str) -> list[Quantity]:

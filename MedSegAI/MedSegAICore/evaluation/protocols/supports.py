@@ -55,8 +55,10 @@ def support_cases(
 
 def support_from(case: Case, label: str) -> Support:
     """Return an image with one structure as an example, its axes (k, j, i) towards (superior, posterior, left)."""
-    name = " ".join(part for part in (case.subject, case.name) if part)
-    return Support(case.image().canonical(), case.mask(label).canonical(), name)
+    image = case.image()
+    # on the image's own grid: of two grids that differ by rounding, each could have its own canonical view
+    mask = VolumePatch.whole(case.mask(label).array, image.geometry)
+    return Support(image.canonical(), mask.canonical(), " ".join(part for part in (case.subject, case.name) if part))
 
 
 def slice_of(support: Support, index: int) -> Support:

@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from MedSegAICore.engine.run import Run
 from MedSegAICore.errors import InvalidRequest
-from MedSegAICore.evaluation.datasets.dataset import Case
+from MedSegAICore.evaluation.datasets.dataset import Case, load_dataset
 from MedSegAICore.evaluation.metrics.registry import standard_metrics
 from MedSegAICore.evaluation.protocols.baselines import mean_mask
 from MedSegAICore.evaluation.protocols.from_supports import SupportProtocol, in_context_protocols
-from MedSegAICore.evaluation.protocols.schemes import FullVolume, InContext, OuyangSlices, RoySlices
+from MedSegAICore.evaluation.protocols.slice_schemes import OuyangSlices, RoySlices
+from MedSegAICore.evaluation.protocols.whole_schemes import FullVolume, InContext
 from MedSegAICore.evaluation.records import RecordFile
 from MedSegAICore.evaluation.runner import run_evaluation
 from MedSegAICore.geometry import VolumeGeometry
@@ -96,8 +97,12 @@ def test_too_few_people_are_refused_by_name_before_anything_runs():
     with pytest.raises(InvalidRequest, match="'drawn' shows 'bar' in 3 people other than '00'") as caught:
         protocol.items()
     assert "fewer than 4 examples" in caught.value.advice
-    with pytest.raises(InvalidRequest, match="0 examples are none"):
-        SupportProtocol(people(4), InContext(), 0)
+
+
+@pytest.mark.parametrize(("scheme", "shots"), [(InContext(), 0), (RoySlices(), 0), (InContext(deranged=True), 1)])
+def test_fewer_examples_than_a_scheme_needs_are_refused_at_once(scheme, shots):
+    with pytest.raises(InvalidRequest, match=f"cannot do with {shots} examples"):
+        SupportProtocol(people(4), scheme, shots)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES, ids=lambda scheme: scheme.name)
@@ -173,3 +178,12 @@ def test_the_runner_keeps_a_method_that_fails(tmp_path):
     records = run_evaluation(protocol, {"mean mask": mean_mask, "fails": fails}, RecordFile(tmp_path / "r", {}), Run())
     assert [record.failure for record in records] == ["", "", *["ValueError: no idea"] * 2]
     assert [record.values["dice"] for record in records] == [1, 1, 0, 0]
+
+
+def test_telling_the_extent_flatters_on_real_images(shared):
+    dataset = load_dataset("mr_abdomen_t2", shared / "data")
+    names = ("liver",), dataset.subjects[:2]
+    known, unknown = (SupportProtocol(dataset, scheme, 1, *names) for scheme in (OuyangSlices(), FullVolume()))
+    for item in known.items():
+        told, alone = (one.evaluate(item, mean_mask, Run())["dice"] for one in (known, unknown))
+        assert told > alone + 0.1

@@ -142,6 +142,11 @@ def test_an_answer_of_another_shape_is_refused_by_name(dataset):
         values_of(InteractiveProtocol(dataset), Scripted([TRUTH[0]]))
 
 
+def test_clicks_are_counted_by_iou_or_dice_alone(dataset):
+    with pytest.raises(InvalidRequest, match="cannot be counted by 'nsd'"):
+        InteractiveProtocol(dataset, reached_by="nsd")
+
+
 @pytest.mark.parametrize("numbers", [{"clicks": 1}, {"draws": 0}])
 def test_too_few_clicks_or_draws_are_refused(dataset, numbers):
     with pytest.raises(InvalidRequest, match="make no curve"):

@@ -7,14 +7,8 @@ import pytest
 from fakes.methods import Recording, bright
 from MedSegAICore.engine.run import Run
 from MedSegAICore.errors import GeometryMismatch, InvalidRequest
-from MedSegAICore.evaluation.protocols.schemes import (
-    FullVolume,
-    InContext,
-    OuyangSlices,
-    RoySlices,
-    centre_slices,
-    extent_of,
-)
+from MedSegAICore.evaluation.protocols.slice_schemes import OuyangSlices, RoySlices, centre_slices, extent_of
+from MedSegAICore.evaluation.protocols.whole_schemes import FullVolume, InContext
 from MedSegAICore.geometry import VolumeGeometry
 from MedSegAICore.support import Support
 from MedSegAICore.volume import ImageVolume, VolumePatch
@@ -133,7 +127,15 @@ def test_setting_two_keeps_slices_with_the_structure_out_of_training():
     assert OuyangSlices(2).training_slices(novel, 8) == (0, 1, 2, 7)
 
 
-@pytest.mark.parametrize("make", [lambda: RoySlices(0), lambda: OuyangSlices(groups=0), lambda: OuyangSlices(3)])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: RoySlices(0),
+        lambda: OuyangSlices(groups=0),
+        lambda: OuyangSlices(3),
+        lambda: FullVolume("first"),
+    ],
+)
 def test_a_scheme_that_does_not_exist_is_refused(make):
     with pytest.raises(InvalidRequest):
         make()
