@@ -14,10 +14,11 @@ CPU = Device("cpu", "Processor, 8 cores", 16 << 30)
 TORCH = Package("torch", "2.3", Source.PYTORCH_EXTENSION, "2.7.1")
 MONAI = Package("monai", "1.3", Source.PIP, "1.5")
 NUMPY = Package("numpy", "1.26", Source.SLICER, "2.0.2")
+PACKAGES = (TORCH, MONAI, NUMPY)
 WITH_GPU = Inspection("2.7.1+cu128", "", True, True, (CPU, Device("cuda:0", "NVIDIA RTX 4000", 8 << 30)))
 HEALTHY = Facts(
     slicerVersion=(5, 10),
-    packages=(TORCH, MONAI, NUMPY),
+    packages=PACKAGES,
     hasPyTorchExtension=True,
     engine=EngineState.ANSWERS,
     engineMessage="",
@@ -29,9 +30,7 @@ HEALTHY = Facts(
 
 
 def packages(**versions) -> tuple[Package, ...]:
-    return tuple(
-        replace(package, installed=versions.get(package.name, package.installed)) for package in HEALTHY.packages
-    )
+    return tuple(replace(package, installed=versions.get(package.name, package.installed)) for package in PACKAGES)
 
 
 def test_nothing_is_wrong_with_a_healthy_installation() -> None:

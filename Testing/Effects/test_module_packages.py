@@ -63,7 +63,7 @@ class PyTorch:
 
 
 @pytest.fixture
-def pip(monkeypatch) -> Pip:
+def pip(desktop, monkeypatch) -> Pip:
     return Pip(monkeypatch)
 
 
@@ -151,7 +151,8 @@ def test_the_rest_waits_for_pytorch(pip, pytorch) -> None:
 
 def test_a_failure_is_told(pip, monkeypatch) -> None:
     def fail(_arguments) -> None:
-        raise OSError("no network")
+        message = "no network"
+        raise OSError(message)
 
     monkeypatch.setattr(slicer.util, "pip_install", fail)
     with pytest.raises(PackageMissing, match=r"no network.*internet connection"):
@@ -176,7 +177,8 @@ def test_slicers_packaging_is_used_where_it_exists(pip, monkeypatch) -> None:
 
 def test_a_no_to_slicers_packaging_is_a_no(monkeypatch, pip) -> None:
     def decline(*_arguments, **_options) -> None:
-        raise RuntimeError("User declined package installation")
+        message = "User declined package installation"
+        raise RuntimeError(message)
 
     module = ModuleType("slicer.packaging")
     module.pip_ensure = decline

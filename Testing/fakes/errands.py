@@ -25,12 +25,24 @@ def fail() -> None:
     raise ZeroDivisionError(message)
 
 
-def crash() -> None:
+def crash(**_) -> None:
     os.abort()
 
 
 def wait(seconds: float) -> None:
     time.sleep(seconds)
+
+
+def inspect() -> dict:
+    """Describe a computer with PyTorch and without a graphics card."""
+    processor = {"name": "cpu", "title": "Processor, 8 cores", "memory_bytes": 16 << 30}
+    return {
+        "torch_version": "2.7.1",
+        "torch_error": "",
+        "torch_is_for_cuda": False,
+        "has_nvidia_driver": False,
+        "devices": [processor],
+    }
 
 
 def take(path: str) -> dict:

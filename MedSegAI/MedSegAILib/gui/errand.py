@@ -16,6 +16,8 @@ from .engine_process import enginePython
 from .event_loop import later
 
 PACKAGES = Path(MedSegAICore.__file__).parents[1]
+KILL_PATIENCE = 1000
+"""How long a process that was told to end is waited for [ms]."""
 
 
 class Errand:
@@ -49,6 +51,7 @@ class Errand:
         """End the process; nothing is called any more."""
         self.isRunning = False
         self._process.kill()
+        self._process.waitForFinished(KILL_PATIENCE)
 
     def _finished(self, _code: int, _status: object) -> None:
         answer = self._process.readAllStandardOutput().data()

@@ -20,6 +20,7 @@ from .event_loop import later
 from .installer import hasPyTorchExtension
 from .packages import Package, neededPackages
 
+INSPECT = "MedSegAICore.engine.inspection:inspect_computer"
 PATIENCE = 30_000
 """How long the engine may take to say hello [ms]."""
 
@@ -50,7 +51,7 @@ class Installation:
         self.inspection = None
         self.stop()
         self._errand = Errand(
-            "MedSegAICore.engine.inspection:inspect_computer",
+            INSPECT,
             {},
             lambda found: self._inspected(Inspection.from_dict(found)),
             lambda error: self._inspected(Inspection("", error.message, False, False, ())),
@@ -67,7 +68,7 @@ class Installation:
     @property
     def facts(self) -> Facts:
         folder = weights_folders()[0]
-        place = next(parent for parent in (folder, *folder.parents) if parent.is_dir())
+        place = next(parent for parent in (folder, *folder.parents) if parent.exists())
         return Facts(
             slicerVersion=(slicer.app.majorVersion, slicer.app.minorVersion),
             packages=self.packages,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import qt
-import slicer
 from MedSegAICore.errors import MedSegAIError
 from slicer.i18n import tr as _
 
@@ -51,10 +50,10 @@ class PackagesPanel:
         try:
             installMissing(self._packages)
         except MedSegAIError as error:
-            slicer.util.errorDisplay(str(error))
             text = str(error)
         else:
             text = _("The packages were installed. If a model still does not work, restart Slicer.")
+        self._ui.packagesSection.collapsed = False
         self._ui.packagesText.text = text
         self._ui.packagesText.visible = True
         self._onInstalled()

@@ -1,0 +1,352 @@
+"""The module's panel on the host's desktop: what it shows, and what its buttons do."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+import slicer
+from Host import qt_shim as qt
+from Host.nodes import add_segmentation, add_volume
+from MedSegAICore.engine.inspection import Device, Inspection
+from MedSegAICore.models.weights import FOLDER_VARIABLE
+from MedSegAILib.gui import installation, installer, models_panel, module_panel, settings
+
+PRODUCT = Path(__file__).resolve().parents[2] / "MedSegAI"
+TESTING = Path(__file__).resolve().parents[1]
+CPU = Device("cpu", "Processor, 8 cores", 16 << 30)
+GPU = Device("cuda:0", "NVIDIA RTX 4000", 8 << 30)
+
+
+@pytest.fixture
+def modules():
+    return (PRODUCT / "MedSegAI.py",)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    """The weights folder."""
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    monkeypatch.setenv(FOLDER_VARIABLE, str(folder))
+    return folder
+
+
+@pytest.fixture
+def process(start):
+    """The application's engine process, which knows the fake models."""
+    return start()
+
+
+@pytest.fixture
+def quick_inspection(monkeypatch):
+    """Do not wait for torch."""
+    monkeypatch.setenv("PYTHONPATH", str(TESTING))
+    monkeypatch.setattr(installation, "INSPECT", "fakes.errands:inspect")
+
+
+@pytest.fixture
+def open_panel(desktop, folder, monkeypatch):
+    """Open the module with an engine process."""
+    opened = []
+
+    def open_panel(process):
+        monkeypatch.setattr(module_panel, "applicationEngine", lambda: process)
+        widget = slicer.modules.medsegai.widgetRepresentation().self()
+        widget.enter()
+        opened.append(widget)
+        return widget.panel
+
+    yield open_panel
+    for widget in opened:
+        widget.exit()
+        widget.cleanup()
+
+
+@pytest.fixture
+def panel(open_panel, process, quick_inspection):
+    return open_panel(process)
+
+
+def findings(panel) -> list[str]:
+    return [label.text for label in panel.ui.findingsFrame.findChildren(qt.QLabel) if label.text]
+
+
+def press(panel, text: str) -> None:
+    """Press the button of a finding."""
+    buttons = panel.ui.findingsFrame.findChildren(qt.QPushButton)
+    (button,) = [button for button in buttons if button.text == text and not button.isHidden()]
+    button.click()
+
+
+def rows(tree) -> list[list[str]]:
+    items = [tree.topLevelItem(row) for row in range(tree.topLevelItemCount)]
+    return [[item.text(column) for column in range(tree.columnCount)] for item in items]
+
+
+def test_the_module_says_what_it_is_before_it_is_opened(desktop) -> None:
+    module = slicer.modules.medsegai
+
+    assert (module.title, module.categories) == ("MedSegAI", ["Segmentation"])
+    assert "Not a medical device" in module.helpText
+    assert module.icon.availableSizes()
+    assert not getattr(module, "hidden", False)
+
+
+def test_a_complete_installation_is_ready_to_use(open_panel, process, wait) -> None:
+    panel = open_panel(process)
+    wait(lambda: "Ready to use" in panel.ui.summaryText.text)
+
+    assert "The engine, which does the segmentation, starts and answers." in findings(panel)
+    assert any(text.startswith("PyTorch 2") for text in findings(panel))
+    assert ["torch", "PyTorch extension"] in [[row[0], row[3]] for row in rows(panel.ui.packagesTree)]
+    assert not panel.ui.installPackagesButton.enabled
+
+
+def test_models_are_ready_once_their_file_is_there(panel, folder) -> None:
+    shown = {row[0]: row[1:] for row in rows(panel.ui.modelsTree)}
+    assert shown["Adaptive (no weights)"] == ["ready", "", ""]
+    assert shown["SAM ViT-B"] == ["file missing", "375 MB", "Apache-2.0"]
+
+    (folder / "sam_vit_b_01ec64.pth").write_bytes(b"")
+    panel.ui.checkAgainButton.click()
+
+    assert ["SAM ViT-B", "ready"] in [row[:2] for row in rows(panel.ui.modelsTree)]
+
+
+def test_the_selected_model_says_what_it_is_good_for_and_what_it_lacks(panel) -> None:
+    tree = panel.ui.modelsTree
+    assert "Learns from your prompts alone" in panel.ui.modelText.text
+
+    tree.setCurrentItem(tree.topLevelItem(1))
+
+    assert "sam_vit_b_01ec64.pth" in panel.ui.modelText.text
+    panel.ui.checkAgainButton.click()
+    assert tree.indexOfTopLevelItem(tree.currentItem()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("published.pth", "the file that its authors publish. The model is ready."), ("mine.pth", "trained further?")],
+)
+def test_a_model_file_is_taken_in(panel, monkeypatch, wait, name, words) -> None:
+    monkeypatch.setattr(models_panel, "IMPORT", "fakes.errands:take")
+    monkeypatch.setattr(qt.QFileDialog, "getOpenFileName", lambda *_: f"downloads/{name}")
+
+    panel.ui.importModelButton.click()
+    assert f"{name} is being recognised" in panel.ui.importText.text
+    assert not panel.ui.importModelButton.enabled
+
+    wait(lambda: panel.ui.importModelButton.enabled)
+    assert f"{name} is SAM ViT-B" in panel.ui.importText.text
+    assert words in panel.ui.importText.text
+
+
+def test_a_wrong_file_is_refused_in_words(panel, tmp_path, folder, wait) -> None:
+    file = tmp_path / "notes.pth"
+    file.write_text("not a model")
+
+    panel.models.importFile(str(file))
+    wait(lambda: panel.ui.importModelButton.enabled)
+
+    assert panel.ui.importText.text == (
+        "The file was not taken. The checkpoint notes.pth is cut off or is not a checkpoint."
+        " Download the checkpoint again."
+    )
+    assert list(folder.iterdir()) == []
+
+
+def test_a_crash_while_a_file_is_read_is_told(panel, monkeypatch, wait) -> None:
+    monkeypatch.setattr(models_panel, "IMPORT", "fakes.errands:crash")
+
+    panel.models.importFile("a.pth")
+    wait(lambda: panel.ui.importModelButton.enabled)
+
+    assert "without an answer" in panel.ui.importText.text
+
+
+def test_no_file_is_chosen(panel, monkeypatch) -> None:
+    monkeypatch.setattr(qt.QFileDialog, "getOpenFileName", lambda *_: "")
+
+    panel.ui.importModelButton.click()
+
+    assert panel.ui.importModelButton.enabled
+    assert not panel.ui.importText.visible
+
+
+@pytest.mark.slow
+def test_a_real_checkpoint_is_recognised_tried_and_copied(panel, tmp_path, folder, wait) -> None:
+    import torch
+    from MedSegAICore.networks.sam import ARCHITECTURES, Sam
+
+    file = tmp_path / "downloaded.pth"
+    torch.save(Sam(ARCHITECTURES["vit_b"]).state_dict(), file)
+
+    panel.models.importFile(str(file))
+    wait(lambda: panel.ui.importModelButton.enabled, 60)
+
+    assert "downloaded.pth is SAM ViT-B, but not the file that its authors publish" in panel.ui.importText.text
+    assert [path.name for path in folder.iterdir()] == ["sam_vit_b_01ec64.pth"]
+    assert ["SAM ViT-B", "ready"] in [row[:2] for row in rows(panel.ui.modelsTree)]
+
+
+def test_an_engine_that_was_killed_is_started_again_by_its_button(panel, process, wait) -> None:
+    wait(lambda: "Running: process" in panel.ui.engineText.text)
+    first = process.hello["pid"]
+    os.kill(first, 9)
+    wait(lambda: "Not running" in panel.ui.engineText.text)
+    assert panel.ui.usedText.text == "nothing"
+
+    panel.ui.restartEngineButton.click()
+
+    wait(lambda: "Running: process" in panel.ui.engineText.text)
+    assert process.hello["pid"] != first
+
+
+def test_the_log_of_the_engine_is_shown(panel, process, wait) -> None:
+    from fakes.requests import a_request
+
+    process.segmentAndWait(a_request("noisy"))
+
+    wait(lambda: "a library prints" in panel.ui.engineLog.plainText)
+
+
+def test_what_the_engine_keeps_in_memory_is_shown_and_cleared(panel, process, wait) -> None:
+    wait(lambda: panel.ui.usedText.text == "0 MB; models: none")
+    asked = []
+    askMemory = process.askMemory
+    process.askMemory = lambda onAnswer, clear=False: (asked.append(clear), askMemory(onAnswer, clear))
+
+    panel.ui.clearCacheButton.click()
+
+    assert asked == [True]
+
+
+def test_the_devices_of_this_computer_can_be_chosen_and_are_remembered(panel, process) -> None:
+    box, heard = panel.ui.deviceBox, []
+    panel.engine.showDevices(Inspection("2.7", "", True, True, (CPU, GPU)))
+    assert [box.itemText(row) for row in range(box.count)] == [
+        "Automatic (the fastest)",
+        "Processor, 8 cores, 17.2 GB",
+        "NVIDIA RTX 4000, 8.6 GB",
+    ]
+    process.configure = lambda *arguments: heard.append(arguments)
+
+    box.currentIndex = 2
+    box.activated.emit(2)
+
+    assert settings.device() == "cuda:0"
+    assert heard == [("cuda:0", {}, 1 << 30)]
+
+
+def test_a_chosen_device_that_is_gone_stays_chosen_and_is_named(panel) -> None:
+    settings.setDevice("cuda:1")
+
+    panel.engine.showDevices(Inspection("2.7", "", True, True, (CPU,)))
+
+    assert panel.ui.deviceBox.currentText == "cuda:1 (not found)"
+
+
+def test_the_size_of_the_memory_is_remembered_and_told(panel, process) -> None:
+    heard = []
+    process.configure = lambda *arguments: heard.append(arguments)
+
+    panel.ui.cacheBox.value = 4
+
+    assert settings.cacheGigabytes() == 4
+    assert heard == [("auto", {}, 4 << 30)]
+
+
+def test_an_engine_that_cannot_start_is_found_and_repaired(open_panel, start, wait, quick_inspection) -> None:
+    process = start(["no-such-program"])
+    panel = open_panel(process)
+    words = "does not work: The program no-such-program cannot be started."
+    wait(lambda: any(words in text for text in findings(panel)))
+    wait(lambda: panel.ui.summaryText.text == "Something is wrong: see the installation check below.")
+
+    process._command = start()._command
+    press(panel, "Restart")
+
+    wait(lambda: "The engine, which does the segmentation, starts and answers." in findings(panel))
+
+
+def test_a_weights_folder_that_cannot_be_used_is_found(
+    open_panel, process, folder, monkeypatch, quick_inspection
+) -> None:
+    folder.rmdir()
+    folder.write_text("a file in its place")
+    opened = []
+    monkeypatch.setattr(qt.QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile()))
+    panel = open_panel(process)
+
+    assert any("cannot be stored" in text for text in findings(panel))
+    press(panel, "Show the folder")
+    assert opened == [str(folder.parent)]
+
+
+def test_missing_packages_are_found_and_installed_on_request(panel, monkeypatch) -> None:
+    from MedSegAILib.gui import packages
+
+    installed = []
+    monkeypatch.setattr(packages, "installedVersion", lambda name: "" if name == "monai" else "99")
+    monkeypatch.setattr(installer, "_pipInstall", installed.extend)
+    panel.ui.checkAgainButton.click()
+    assert any("missing or too old: monai." in text for text in findings(panel))
+
+    press(panel, "Install...")
+
+    assert installed == ["monai>=1.3"]
+    assert "were installed" in panel.ui.packagesText.text
+
+
+def test_a_refused_installation_is_told(panel, monkeypatch) -> None:
+    from MedSegAILib.gui import packages
+
+    monkeypatch.setattr(packages, "installedVersion", lambda name: "" if name == "torch" else "99")
+    panel.ui.checkAgainButton.click()
+
+    panel.ui.installPackagesButton.click()
+
+    assert "Extensions Manager" in panel.ui.packagesText.text
+    assert ["SAM ViT-B", "file missing"] in [row[:2] for row in rows(panel.ui.modelsTree)]
+
+
+def test_a_model_whose_packages_are_missing_says_so(panel, folder, monkeypatch) -> None:
+    from MedSegAILib.gui import packages
+
+    monkeypatch.setattr(packages, "installedVersion", lambda name: "" if name == "torch" else "99")
+    (folder / "sam_vit_b_01ec64.pth").write_bytes(b"")
+    panel.ui.checkAgainButton.click()
+
+    tree = panel.ui.modelsTree
+    tree.setCurrentItem(tree.topLevelItem(1))
+    assert rows(tree)[1][:2] == ["SAM ViT-B", "package missing"]
+    assert "not installed: torch." in panel.ui.modelText.text
+
+
+@pytest.mark.usefixtures("registered")
+def test_a_sample_opens_in_the_segment_editor_with_the_effect_active(panel, desktop, monkeypatch) -> None:
+    downloaded, selected = [], []
+
+    def download(name):
+        downloaded.append(name)
+        return add_volume(np.zeros((4, 5, 6), np.int16), name=name)
+
+    sample_data = ModuleType("SampleData")
+    sample_data.SampleDataLogic = lambda: SimpleNamespace(downloadSample=download)
+    monkeypatch.setitem(sys.modules, "SampleData", sample_data)
+    other = add_volume(np.zeros((4, 5, 6), np.int16))
+    editor = desktop.open_editor(other, add_segmentation(other))
+    monkeypatch.setattr(slicer.modules, "SegmentEditorWidget", SimpleNamespace(editor=editor), raising=False)
+    monkeypatch.setattr(slicer.util, "selectModule", selected.append)
+
+    panel.ui.tryHeadButton.click()
+
+    assert (downloaded, selected) == (["MRHead"], ["SegmentEditor"])
+    assert editor.sourceVolumeNode().GetName() == "MRHead"
+    assert editor.segmentationNode().GetSegmentation().GetNumberOfSegments() == 1
+    assert editor.activeEffect().name == "AI Prompt"
