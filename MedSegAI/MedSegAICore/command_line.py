@@ -5,14 +5,14 @@ from __future__ import annotations
 import signal
 import sys
 import traceback
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
 
 import numpy as np
 
 from .engine.run import CancelToken
-from .errors import InvalidRequest
+from .errors import InvalidRequest, MedSegAIError
 from .images import whole_files
 from .result import SegmentationResult
 
@@ -41,6 +41,11 @@ def optional_path(text: str) -> Path | None:
     return Path(text) if text else None
 
 
+def parts(text: str) -> list[str]:
+    """Return the parts of a list that commas separate."""
+    return [part for part in map(str.strip, text.split(",")) if part]
+
+
 def numbers(text: str) -> list[float]:
     """Return the numbers of a list that commas separate."""
     return [float(part) for part in text.split(",") if part]
@@ -60,19 +65,43 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
+def report_start(name: str, comment: str) -> None:
+    """Print that the module of that name has begun, in the form that Slicer reads."""
+    said = f"<filter-name>{escape(name)}</filter-name><filter-comment>{escape(comment)}</filter-comment>"
+    say(f"<filter-start>{said}</filter-start>")
+
+
+def report_end(name: str, seconds: float) -> None:
+    """Print that the module of that name has ended and how long it took [s], in the form that Slicer reads."""
+    said = f"<filter-name>{escape(name)}</filter-name><filter-time>{seconds:.2f}</filter-time>"
+    say(f"<filter-end>{said}</filter-end>")
+
+
 def report_progress(fraction: float, message: str) -> None:
     """Print progress in the form that Slicer reads."""
     comment = f"<filter-comment>{escape(message)}</filter-comment>" if message else ""
     say(f"<filter-progress>{fraction:.3f}</filter-progress>{comment}")
 
 
-def failed(sentence: str, verbose: bool) -> int:
-    """Say what went wrong, with `verbose` also where, and return the exit code."""
-    if verbose:
-        traceback.print_exc()
-    sys.stderr.write(f"{sentence}\n")
-    sys.stderr.flush()
-    return 1
+def exit_code(command: Callable[[], None], *, verbose: bool) -> int:
+    """Run a command and return its exit code: 0, or 1 after one sentence on the standard error.
+
+    Parameters
+    ----------
+    command
+        What is run.
+    verbose
+        Whether to show where in the program an error arose.
+    """
+    try:
+        command()
+    except MedSegAIError as error:
+        return _failed(str(error), verbose)
+    except Exception as error:  # noqa: BLE001  the last edge: whatever happens becomes one sentence
+        happened = f"{type(error).__name__}: {error}".splitlines()[0].rstrip(".")
+        advice = "Run it again with --verbose and report what it prints."
+        return _failed(f"Something unexpected happened ({happened}). {advice}", verbose)
+    return 0
 
 
 def report_text(result: SegmentationResult, warnings: Sequence[str]) -> str:
@@ -85,7 +114,12 @@ def report_text(result: SegmentationResult, warnings: Sequence[str]) -> str:
         "seconds": f"{result.provenance.seconds:.3f}",
         "warnings": " ".join(warnings),
     }
-    return "".join(f"{name} = {value}\n" for name, value in fields.items())
+    return parameters_text(fields)
+
+
+def parameters_text(fields: Mapping[str, object]) -> str:
+    """Return values that come back to Slicer, one on each line."""
+    return "".join(f"{name} = {' '.join(str(value).split())}\n" for name, value in fields.items())
 
 
 def write_text(file: Path, text: str) -> None:
@@ -102,3 +136,11 @@ def write_text(file: Path, text: str) -> None:
     except OSError as error:
         message = f"The file '{file}' cannot be written ({error.strerror})."
         raise InvalidRequest(message, "Choose another folder.") from error
+
+
+def _failed(sentence: str, verbose: bool) -> int:
+    if verbose:
+        traceback.print_exc()
+    sys.stderr.write(f"{sentence}\n")
+    sys.stderr.flush()
+    return 1

@@ -20,18 +20,20 @@ except ImportError:  # in the source tree, where nothing is installed
 
 from MedSegAICore.command_line import (
     cancel_on_signal,
-    failed,
+    exit_code,
     joined,
     numbers,
     optional_path,
+    report_end,
     report_progress,
+    report_start,
     report_text,
     say,
     write_text,
 )
 from MedSegAICore.engine.engine import Engine
 from MedSegAICore.engine.run import CancelToken
-from MedSegAICore.errors import Cancelled, GeometryMismatch, InvalidRequest, MedSegAIError
+from MedSegAICore.errors import Cancelled, GeometryMismatch, InvalidRequest
 from MedSegAICore.geometry import Float64, canonical_geometry
 from MedSegAICore.images import check_label_value, read_image, write_labels
 from MedSegAICore.markups import read_markups, region_prompt
@@ -56,7 +58,7 @@ SLICES = {"axial": 0, "coronal": 1, "sagittal": 2}
 LISTS = ("--region", "--window", "--range")
 """Options that take a list of numbers."""
 
-NAME = "<filter-name>MedSegAI Prompt</filter-name>"
+NAME = "MedSegAI Prompt"
 
 EXAMPLES = """examples:
   MedSegAIPrompt.py ct.nii.gz liver.nrrd --positive inside.mrk.json --negative outside.mrk.json
@@ -71,15 +73,7 @@ Points, curves, boxes and recipes are files as Slicer saves them. Not a medical 
 def main(arguments: Sequence[str], cancel: CancelToken) -> int:
     """Run the command and return its exit code: 0, or 1 after one sentence on the standard error."""
     options = parser().parse_args(joined(arguments, LISTS))
-    try:
-        run(options, cancel)
-    except MedSegAIError as error:
-        return failed(str(error), options.verbose)
-    except Exception as error:  # noqa: BLE001  the last edge: whatever happens becomes one sentence
-        happened = f"{type(error).__name__}: {error}".splitlines()[0].rstrip(".")
-        advice = "Run it again with --verbose and report what it prints."
-        return failed(f"Something unexpected happened ({happened}). {advice}", options.verbose)
-    return 0
+    return exit_code(lambda: run(options, cancel), verbose=options.verbose)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -137,7 +131,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace, cancel: CancelToken) -> None:
     """Read, segment and write; nothing is written unless everything before went well."""
-    say(f"<filter-start>{NAME}<filter-comment>Reading</filter-comment></filter-start>")
+    report_start(NAME, "Reading")
     check_output(options)
     image = read_image(options.image)
     recipe = read_recipe(options.recipe) if options.recipe else None
@@ -152,7 +146,7 @@ def run(options: argparse.Namespace, cancel: CancelToken) -> None:
     write(options, result, warnings)
     for warning in warnings:
         say(f"Warning: {warning}")
-    say(f"<filter-end>{NAME}<filter-time>{result.provenance.seconds:.2f}</filter-time></filter-end>")
+    report_end(NAME, result.provenance.seconds)
 
 
 def check_output(options: argparse.Namespace) -> None:
