@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import InvalidRequest
 from ..geometry import VolumeGeometry
 from ..segmentation_file import NamedMask, write_segmentation
-from ..volume import VolumePatch
+from ..volume import VolumePatch, nonzero_bounds
 from .report.evaluation import Evaluation
 from .work import CaseRecord
 
@@ -31,6 +33,33 @@ def error_map(prediction: Mask, truth: Mask) -> NDArray[np.uint8]:
     labels[prediction & ~truth] = FALSE_POSITIVE
     labels[truth & ~prediction] = FALSE_NEGATIVE
     return labels
+
+
+def combined_error_map(pairs: Iterable[tuple[Mask, Mask]]) -> NDArray[np.uint8]:
+    """Return one error map (k, j, i) for the predictions and truths of several structures of one image.
+
+    A voxel that is wrong for one structure is shown as wrong; one that was given to another structure than its own is
+    false positive.
+
+    Raises
+    ------
+    InvalidRequest
+        There is no structure.
+    """
+    shown: NDArray[np.uint8] | None = None
+    for prediction, truth in pairs:
+        shown = np.zeros(truth.shape, np.uint8) if shown is None else shown
+        bounds = nonzero_bounds(prediction | truth)
+        if bounds is None:
+            continue
+        labels, part = error_map(prediction[bounds], truth[bounds]), shown[bounds]
+        part[(labels == CORRECT) & (part == 0)] = CORRECT
+        part[(labels == FALSE_NEGATIVE) & (part != FALSE_POSITIVE)] = FALSE_NEGATIVE
+        part[labels == FALSE_POSITIVE] = FALSE_POSITIVE
+    if shown is None:
+        message = "There is no structure to show errors of."
+        raise InvalidRequest(message, "Compare label maps that hold at least one structure.")
+    return shown
 
 
 def write_error_map(path: Path, prediction: Mask, truth: Mask, geometry: VolumeGeometry) -> None:

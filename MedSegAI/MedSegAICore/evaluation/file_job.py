@@ -20,6 +20,7 @@ ENDINGS = (".seg.nrrd", ".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd", ".p
 
 def job_of_files(
     pairs: Sequence[FilePair],
+    dataset: str,
     name: str,
     *,
     wanted: Mapping[str, int | None],
@@ -33,8 +34,8 @@ def job_of_files(
     ----------
     pairs
         The files, case by case.
-    name
-        Name of the predictions.
+    dataset, name
+        What tables call the references and the predictions.
     wanted
         Names of the structures, with their values in label maps; empty takes all that the files hold.
     tolerance
@@ -54,7 +55,7 @@ def job_of_files(
     if not tolerance > 0:
         message = f"The tolerance is {tolerance:g}."
         raise InvalidRequest(message, "Choose a tolerance above 0.")
-    protocol = FileComparison(pairs[0].reference.parent.name, pairs, wanted, tolerance, resample)
+    protocol = FileComparison(dataset, pairs, wanted, tolerance, resample)
     protocol.check_grids()
     settings = {
         "Labels": ", ".join(wanted) or "all that the files hold",
@@ -88,16 +89,21 @@ def pairs_in(predictions: Path, references: Path) -> tuple[list[FilePair], list[
     return pairs, [file for name, file in predicted.items() if name not in wanted]
 
 
+def case_name(file: Path) -> str:
+    """Return the name of a file without its ending, which may have several parts."""
+    ending = next((ending for ending in ENDINGS if file.name.lower().endswith(ending)), file.suffix)
+    return file.name[: len(file.name) - len(ending)]
+
+
 def _by_name(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         message = f"There is no folder '{folder}'."
         raise InvalidRequest(message, "Choose an existing folder.")
     found: dict[str, Path] = {}
     for file in sorted(folder.iterdir()):
-        ending = next((ending for ending in ENDINGS if file.name.lower().endswith(ending)), None)
-        if ending is None or file.name.startswith("."):
+        if file.name.startswith(".") or not file.name.lower().endswith(ENDINGS):
             continue
-        name = file.name[: -len(ending)]
+        name = case_name(file)
         if name in found:
             message = f"'{found[name].name}' and '{file.name}' in '{folder}' have one name."
             raise InvalidRequest(message, "Keep one file of each name.")

@@ -26,7 +26,7 @@ from MedSegAICore.volume import VolumePatch
 
 
 def compared(tmp_path, prediction, reference, wanted=None, name="out", **options):
-    job = job_of_files([FilePair("case", prediction, reference)], "m", wanted=wanted or {}, **options)
+    job = job_of_files([FilePair("case", prediction, reference)], "set", "m", wanted=wanted or {}, **options)
     evaluation, warnings = run_job(job, tmp_path / name, Run())
     assert warnings == ()
     return {record.item.label: record for record in evaluation.records}
@@ -119,7 +119,7 @@ def folders(tmp_path):
 def test_a_folder_is_compared_by_file_name_and_what_is_missing_is_a_failure(tmp_path, folders):
     pairs, strays = pairs_in(*folders)
     assert [file.name for file in strays] == ["stray.nrrd"]
-    evaluation, _ = run_job(job_of_files(pairs, "m", wanted=LABELS), tmp_path / "out", Run())
+    evaluation, _ = run_job(job_of_files(pairs, "set", "m", wanted=LABELS), tmp_path / "out", Run())
     failures = {record.item.subject: record.failure for record in evaluation.records if record.failure}
     assert failures["case_3"] == "There is no prediction for 'case_3.nii.gz'."
     assert "case_2.seg.nrrd" in failures["case_2"]
@@ -132,22 +132,22 @@ def test_a_folder_is_compared_by_file_name_and_what_is_missing_is_a_failure(tmp_
 
 
 def test_without_a_list_of_labels_those_of_each_case_are_taken(folders):
-    job = job_of_files(pairs_in(*folders)[0], "m", wanted={})
+    job = job_of_files(pairs_in(*folders)[0], "set", "m", wanted={})
     assert {item.label for item in job.protocols[0].items()} == {"label 1", "label 2"}
     assert len(job.protocols[0].items()) == 8
 
 
 def test_a_folder_that_was_changed_meanwhile_does_not_go_on(tmp_path, folders):
-    run_job(job_of_files(pairs_in(*folders)[0], "m", wanted=LABELS), tmp_path / "out", Run())
+    run_job(job_of_files(pairs_in(*folders)[0], "set", "m", wanted=LABELS), tmp_path / "out", Run())
     write_array(folders[0] / "case_0.nrrd", label_map(1)[:, ::-1])
     with pytest.raises(SettingsDiffer, match="another Files"):
-        run_job(job_of_files(pairs_in(*folders)[0], "m", wanted=LABELS), tmp_path / "out", Run())
+        run_job(job_of_files(pairs_in(*folders)[0], "set", "m", wanted=LABELS), tmp_path / "out", Run())
 
 
 def test_a_reference_that_cannot_be_read_ends_the_evaluation(folders):
     (folders[1] / "case_1.nii.gz").write_bytes(b"damaged")
     with pytest.raises(InvalidImage, match="case_1"):
-        job_of_files(pairs_in(*folders)[0], "m", wanted={}).protocols[0].items()
+        job_of_files(pairs_in(*folders)[0], "set", "m", wanted={}).protocols[0].items()
 
 
 def test_folders_that_cannot_be_compared_are_refused_by_name(tmp_path, folders):
