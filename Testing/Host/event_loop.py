@@ -8,8 +8,6 @@ by the one way of ctypes that keeps the lock (Linux only).
 from __future__ import annotations
 
 import ctypes
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import PySide6
@@ -40,34 +38,3 @@ def keep_the_lock() -> None:
 
 def _address(thing: QtCore.QObject) -> ctypes.c_void_p:
     return ctypes.c_void_p(shiboken6.getCppPointer(thing)[0])
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 20) -> float:
-    """Run the event loop until `condition` holds; return the seconds it took.
-
-    Raises
-    ------
-    TimeoutError
-        It did not come to hold in time.
-    """
-    began = time.monotonic()
-    loop, timer = QtCore.QEventLoop(), QtCore.QTimer()
-
-    def look() -> None:
-        if condition() or time.monotonic() - began > seconds:
-            loop.quit()
-
-    timer.timeout.connect(look)
-    timer.start(5)
-    loop.exec_()
-    timer.stop()
-    if not condition():
-        message = f"nothing happened in {seconds} s"
-        raise TimeoutError(message)
-    return time.monotonic() - began
-
-
-def wait(seconds: float) -> None:
-    """Run the event loop for some seconds."""
-    end = time.monotonic() + seconds
-    wait_until(lambda: time.monotonic() >= end, seconds + 20)

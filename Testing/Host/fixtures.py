@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from fakes.requests import a_request
-from Host import event_loop
-from Host.desktop import Desktop  # puts `qt` where MedSegAILib.gui finds it
+from Host import application, waiting  # noqa: F401  the first one makes `qt` for all others
+from Host.desktop import Desktop
 from Host.processes import pid_of
 from Host.slicer_scene import boot
 
@@ -36,13 +36,13 @@ class Answers:
 @pytest.fixture
 def wait():
     """Run the event loop until a condition holds; return the seconds it took."""
-    return event_loop.wait_until
+    return waiting.wait_until
 
 
 @pytest.fixture
 def pause():
     """Run the event loop for some seconds."""
-    return event_loop.wait
+    return waiting.wait
 
 
 @pytest.fixture

@@ -6,9 +6,10 @@ import os
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from Host import event_loop, pythonqt
+from Host import event_loop, immortals, pythonqt
 from PySide6 import QtCore, QtGui, QtWidgets
 
+immortals.keep_immortals()
 for _module in (QtCore, QtGui, QtWidgets):
     globals().update(pythonqt.present(_module))
 event_loop.keep_the_lock()

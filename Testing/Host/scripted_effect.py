@@ -122,6 +122,11 @@ class qSlicerSegmentEditorEffectFactory(qt.QObject):
             cls._only = cls()
         return cls._only
 
+    @classmethod
+    def forget(cls):
+        """Let the next application begin without effects."""
+        cls._only = None
+
     def registerEffect(self, effect):
         """Take an effect once; False if one of that name is there."""
         if not effect.name or effect.name in self._effects:

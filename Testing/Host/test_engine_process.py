@@ -19,17 +19,21 @@ from MedSegAICore.errors import Cancelled, EngineFault, EngineLost, InvalidReque
 from MedSegAICore.prompts import SlicePlane
 from MedSegAICore.request import SliceScope, VolumeScope
 from MedSegAILib.gui import engine_process
+from MedSegAILib.gui.engine_connection import EngineConnection
 from MedSegAILib.gui.engine_process import EngineProcess
 
 
 @pytest.fixture
 def uploads(monkeypatch) -> list[str]:
     """Fingerprints of the volumes that were sent."""
-    sent = []
-    original = engine_process.send_volume
-    monkeypatch.setattr(
-        engine_process, "send_volume", lambda image, folder: sent.append(image.fingerprint) or original(image, folder)
-    )
+    sent, original = [], EngineConnection.send
+
+    def send(self, frame):
+        if frame.header["type"] == "volume":
+            sent.append(frame.header["image"])
+        original(self, frame)
+
+    monkeypatch.setattr(EngineConnection, "send", send)
     return sent
 
 
@@ -115,14 +119,14 @@ def test_a_volume_that_the_process_has_dropped_is_uploaded_again(engine, uploads
 
 
 def test_a_volume_that_never_arrives_has_a_name(engine, monkeypatch) -> None:
-    original = engine_process.send_volume
+    original = EngineConnection.send
 
-    def damaged(image, folder):
-        frame = original(image, folder)
-        Path(frame.header["path"]).write_bytes(b"")
-        return frame
+    def damage(self, frame):
+        if frame.header["type"] == "volume":
+            Path(frame.header["path"]).write_bytes(b"")
+        original(self, frame)
 
-    monkeypatch.setattr(engine_process, "send_volume", damaged)
+    monkeypatch.setattr(EngineConnection, "send", damage)
 
     with pytest.raises(EngineFault, match="does not accept the volume"):
         engine.segmentAndWait(a_request("quick"))

@@ -7,7 +7,7 @@ import time
 
 import pytest
 import qt
-from Host.event_loop import wait, wait_until
+from Host.waiting import wait, wait_until
 
 
 @pytest.fixture
