@@ -5,6 +5,7 @@ from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
     ScriptedLoadableModuleLogic,
+    ScriptedLoadableModuleTest,
     ScriptedLoadableModuleWidget,
 )
 
@@ -162,3 +163,24 @@ class MedSegAILogic(ScriptedLoadableModuleLogic):
         from MedSegAICore.models.catalogue import load_catalogue
 
         return load_catalogue()
+
+
+class MedSegAITest(ScriptedLoadableModuleTest):
+    """What Slicer's button "Reload and Test" does: a click on a drawn ball becomes a segment."""
+
+    def runTest(self):
+        import numpy as np
+        import slicer
+        from MedSegAICore.prompts import PointPrompt
+
+        slicer.mrmlScene.Clear()
+        center = np.reshape((10, 20, 20), (3, 1, 1, 1))
+        ball = np.linalg.norm(np.indices((20, 40, 40)) - center, axis=0) <= 8
+        volumeNode = slicer.util.addVolumeFromArray((100 * ball).astype(np.int16), name="Ball")
+
+        segmentId, result = MedSegAILogic().segment(volumeNode, [PointPrompt((20, 20, 10))])
+
+        found = result.mask.full()
+        overlap = 2 * (found & ball).sum() / (found.sum() + ball.sum())
+        self.assertIsNotNone(segmentId)  # noqa: PT009  Slicer's tests are those of unittest
+        self.assertGreater(overlap, 0.85)  # noqa: PT009

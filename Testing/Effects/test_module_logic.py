@@ -263,3 +263,10 @@ def test_without_callbacks_an_error_goes_to_the_log(logic, ct, click, fakes, wai
 
 def test_the_models_can_be_listed(logic) -> None:
     assert {"adaptive", "sam_vit_b"} <= set(logic.models())
+
+
+def test_the_test_of_the_module_itself_passes(logic, use, real_engine) -> None:
+    from MedSegAI import MedSegAITest
+
+    use(real_engine)
+    MedSegAITest().runTest()

@@ -31,7 +31,7 @@ class DoctorPanel:
 
     def show(self, findings: tuple[Finding, ...], total: Finding) -> None:
         """Show all findings, and all of them in one on top of the module."""
-        self._ui.summaryIcon.pixmap = self._pixmap(total.level)
+        self._ui.summaryIcon.setPixmap(self._pixmap(total.level))
         self._ui.summaryText.text = total.text
         if findings == self._shown:
             return
@@ -46,14 +46,13 @@ class DoctorPanel:
     def _addRow(self, row: int, finding: Finding) -> None:
         layout = self._ui.findingsFrame.layout()
         picture = qt.QLabel()
-        picture.pixmap = self._pixmap(finding.level)
+        picture.setPixmap(self._pixmap(finding.level))
         words = qt.QLabel(finding.text)
         words.wordWrap = True
         widgets = [picture, words]
         if finding.repair is not None:
             button = qt.QPushButton(_repairNames()[finding.repair])
-            action = self._repairs[finding.repair]
-            button.connect("clicked()", lambda: action())
+            button.connect("clicked()", self._repairs[finding.repair])
             widgets.append(button)
         for column, widget in enumerate(widgets):
             layout.addWidget(widget, row, column)

@@ -33,7 +33,7 @@ class EnginePanel:
     def __init__(self, ui, engine: EngineProcess, onRestart: Callable[[], object]) -> None:
         self._ui, self._engine, self._onRestart = ui, engine, onRestart
         self._devices: list[str] = []
-        self._isAsking = False
+        self._askedProcess: dict | None = None
         self._timer = qt.QTimer(ui.engineSection)
         self._timer.connect("timeout()", self.refresh)
         ui.cacheBox.value = settings.cacheGigabytes()
@@ -73,10 +73,10 @@ class EnginePanel:
         """Show what the engine is doing now."""
         self._ui.engineText.text = self._state()
         self._showLog()
-        if not self._engine.isRunning:
-            self._isAsking = False
+        hello = self._engine.hello
+        if hello is None:
             self._ui.usedText.text = _("nothing")
-        elif not self._isAsking:
+        elif self._askedProcess is not hello:  # one that was lost will not answer
             self._askMemory(False)
 
     def _state(self) -> str:
@@ -96,11 +96,11 @@ class EnginePanel:
             bar.value = bar.maximum
 
     def _askMemory(self, clear: bool) -> None:
-        self._isAsking = self._engine.isRunning
+        self._askedProcess = self._engine.hello
         self._engine.askMemory(self._showMemory, clear)
 
     def _showMemory(self, size: int, models: tuple[str, ...]) -> None:
-        self._isAsking = False
+        self._askedProcess = None
         catalogue = load_catalogue()
         names = ", ".join(catalogue[name].title for name in models if name in catalogue) or _("none")
         text = _("{size}; models: {names}").format(size=formatBytes(size), names=names)
