@@ -21,7 +21,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("MEDSEGAI_SHARED", PROJECT.parent / "shared"))
 SHARED_IS_ABSENT = "shared data is absent"
 RENDERING_IS_MISSING = "the system's rendering libraries are missing"
-NEEDS_RENDERING = (PROJECT / "Testing" / "Host", PROJECT / "Testing" / "Effects")
+NEEDS_RENDERING = tuple(PROJECT / "Testing" / name for name in ("Host", "Effects", "Slicer"))
 IS_WITHOUT_RENDERING = bool(os.environ.get("MEDSEGAI_WITHOUT_RENDERING"))
 
 

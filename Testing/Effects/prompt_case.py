@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import slicer
 import vtk
-from Host.event_loop import wait, wait_until
+from Host.waiting import wait, wait_until
 from Host.nodes import add_linear_transform, add_segmentation, add_volume, put_under, segment_array
 from Host.picture import share_of_color
 from MedSegAICore.recipe import Recipe
 from MedSegAICore.segmentation_file import RECIPE_TAG
 from MedSegAILib.mrml.volumes import volumeGeometry
 
-EFFECTS = Path(__file__).resolve().parents[2] / "MedSegAI" / "MedSegAIEffects"
 GREEN = (0.1, 0.8, 0.2)
 GRID = np.array([[-1, 0, 0, 50], [0, -1, 0, 50], [0, 0, 3, -30], [0, 0, 0, 1.0]])
 SHAPE, CENTER, RADIUS = (20, 96, 96), (40, 50, 10), 20.0
@@ -91,11 +88,11 @@ class PromptCase:
 
     def wait(self, condition=None) -> None:
         """Run the event loop until nothing is under way, or a condition holds."""
-        wait_until(condition or (lambda: not self.session.runs.isRunning), SECONDS)
+        self.driver.wait_until(condition or (lambda: not self.session.runs.isRunning), SECONDS)
 
     def pause(self, seconds: float) -> None:
         """Let the event loop run."""
-        wait(seconds)
+        self.driver.wait(seconds)
 
     def prompt(self, voxel=CENTER, *modifiers, view="Red") -> None:
         """Click and wait for the preview."""
@@ -136,3 +133,6 @@ class PromptCase:
         """Dice of the segment with the ball, in a part of the volume."""
         mask, ball = self.voxels(segment)[where], self.ball[where]
         return 2 * np.count_nonzero(mask & ball) / (np.count_nonzero(mask) + np.count_nonzero(ball))
+
+
+open_case = PromptCase

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from pathlib import Path
 
@@ -61,16 +60,6 @@ def desktop(tmp_path, monkeypatch, modules):
     desktop.quit()
     if desktop.errors:
         raise desktop.errors[0]
-
-
-@pytest.fixture
-def conformance_effects(desktop, monkeypatch):
-    """The effects that test the host, registered."""
-    folder = Path(__file__).parent / "ConformanceEffects"
-    monkeypatch.syspath_prepend(str(folder.parent))
-    importlib.import_module(folder.name)
-    for file in folder.glob("*Effect.py"):
-        desktop.register_effect(file)
 
 
 @pytest.fixture

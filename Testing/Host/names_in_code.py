@@ -1,4 +1,4 @@
-"""Reading from the product's code which names of Qt, CTK and Slicer's widgets it uses."""
+"""Reading from code that runs in Slicer which names of Qt, CTK and Slicer's widgets it uses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
-from Host.desktop_names import PRODUCT, Classes, declared_in
+from Host.desktop_names import PRODUCT, TESTING, Classes, declared_in
 
 FORMS = PRODUCT.parent / "Resources" / "UI"
 LIBRARIES = {"qt", "ctk"}
@@ -31,16 +31,21 @@ class Found:
     words: set[str] = field(default_factory=set)
 
 
-def product_files() -> list[Path]:
-    folders = (PRODUCT / "MedSegAILib" / "gui", PRODUCT / "MedSegAILib" / "mrml", PRODUCT / "MedSegAIEffects")
-    return sorted([*PRODUCT.glob("*.py"), *(file for folder in folders for file in folder.glob("*.py"))])
+def files_for_the_desktop() -> list[Path]:
+    """Return what runs in Slicer: the product but its core, and what drives it there."""
+    product = [PRODUCT, *(PRODUCT / "MedSegAILib" / part for part in ("gui", "mrml")), PRODUCT / "MedSegAIEffects"]
+    host = TESTING / "Host"
+    drivers = [host / f"{name}.py" for name in ("driver", "mouse", "nodes", "picture", "waiting")]
+    scenarios = [TESTING / "Slicer", TESTING / "Effects", host / "ConformanceEffects"]
+    files = [file for folder in (*product, *scenarios) for file in folder.glob("*.py")]
+    return sorted(file for file in (*files, *drivers) if not file.name.startswith(("test_", "conftest")))
 
 
 def names_in_code(classes: Classes, files: list[Path] | None = None) -> Found:
-    """Read all files of the product; `classes` tells what methods return."""
+    """Read all files that run in Slicer; `classes` tells what methods return."""
     found, forms = Found(), widgets_of_forms()
     found.uses.update((kind, "") for kind in forms.values())
-    for file in product_files() if files is None else files:
+    for file in files_for_the_desktop() if files is None else files:
         Reader(file.name, classes, forms, found).read(file.read_text(encoding="utf-8"))
     return found
 

@@ -1,0 +1,1 @@
+from Host.fixtures import *  # noqa: F403
