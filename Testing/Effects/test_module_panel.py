@@ -315,6 +315,31 @@ def test_a_refused_installation_is_told(panel, monkeypatch) -> None:
     assert ["SAM ViT-B", "file missing"] in [row[:2] for row in rows(panel.ui.modelsTree)]
 
 
+@pytest.fixture
+def manager(desktop):
+    """The action of the main window that opens the Extensions Manager."""
+    action = qt.QAction("Extensions Manager", slicer.util.mainWindow())
+    action.objectName = "ViewExtensionsManagerAction"
+    yield action
+    action.setParent(None)
+
+
+@pytest.mark.parametrize("is_offered", [True, False], ids=["official build", "own build"])
+def test_the_pytorch_extension_is_offered_where_it_is_missing(panel, manager, monkeypatch, is_offered) -> None:
+    from MedSegAILib.gui import packages
+
+    opened, said = [], []
+    manager.visible = is_offered
+    manager.connect("triggered()", lambda: opened.append(True))
+    monkeypatch.setattr(slicer.util, "infoDisplay", said.append)
+    monkeypatch.setattr(packages, "installedVersion", lambda name: "" if name == "torch" else "99")
+    panel.ui.checkAgainButton.click()
+
+    press(panel, "Get the extension...")
+
+    assert (opened, len(said)) == (([True], 0) if is_offered else ([], 1))
+
+
 def test_a_model_whose_packages_are_missing_says_so(panel, folder, monkeypatch) -> None:
     from MedSegAILib.gui import packages
 

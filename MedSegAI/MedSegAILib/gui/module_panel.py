@@ -68,7 +68,8 @@ class ModulePanel:
 def openExtensionsManager() -> None:
     """Open Slicer's Extensions Manager, or say where it is: builds of one's own may lack it."""
     actions = slicer.util.findChildren(slicer.util.mainWindow(), "ViewExtensionsManagerAction")
-    if actions:
-        actions[0].trigger()
+    offered = [action for action in actions if action.visible]
+    if offered:
+        offered[0].trigger()
         return
     slicer.util.infoDisplay(_("Open View > Extensions Manager, install PyTorch, and restart Slicer."))
