@@ -182,9 +182,10 @@ def test_no_file_is_chosen(panel, monkeypatch) -> None:
 def test_a_real_checkpoint_is_recognised_tried_and_copied(panel, tmp_path, folder, wait) -> None:
     import torch
     from MedSegAICore.networks.sam import ARCHITECTURES, Sam
+    from tiny_sam import random_state
 
     file = tmp_path / "downloaded.pth"
-    torch.save(Sam(ARCHITECTURES["vit_b"]).state_dict(), file)
+    torch.save(random_state(Sam(ARCHITECTURES["vit_b"]), 0), file)
 
     panel.models.importFile(str(file))
     wait(lambda: panel.ui.importModelButton.enabled, 60)
