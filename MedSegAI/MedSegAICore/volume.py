@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -15,6 +15,14 @@ from .errors import GeometryMismatch, InvalidImage
 from .geometry import Triple, VolumeGeometry, canonical_geometry, canonical_view, from_canonical
 
 Bounds = tuple[slice, slice, slice]
+
+PIECE_BYTES = 1 << 20
+"""Voxels are read in pieces of about this size, a millisecond each; whoever reads can do other things in between."""
+
+
+def _never_written() -> Hashable:
+    """Tell nothing: nobody writes to the voxels."""
+    return None
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +40,9 @@ class ImageVolume:
         What was repaired, in words for the user.
     known_fingerprint
         Fingerprint of a view of an image that has one; "" lets the voxels be hashed when it is asked for.
+    voxel_version
+        Where the array belongs to somebody else: gives another value once they have written to it. What is
+        read in pieces must then be read again.
 
     Raises
     ------
@@ -45,6 +56,7 @@ class ImageVolume:
     geometry: VolumeGeometry
     warnings: tuple[str, ...] = field(default=())
     known_fingerprint: str = ""
+    voxel_version: Callable[[], Hashable] = _never_written
 
     def __post_init__(self) -> None:
         array = np.asarray(self.array)
@@ -59,21 +71,33 @@ class ImageVolume:
     @cached_property
     def fingerprint(self) -> str:
         """Hash of voxels, type and geometry: two volumes with one fingerprint are the same image."""
-        return self.known_fingerprint or self._hashed(lambda: None)
+        self.take_fingerprint(lambda: None)
+        return self.known_fingerprint or str(self.__dict__["fingerprint"])
 
-    def take_fingerprint(self, between_slices: Callable[[], None]) -> None:
-        """Compute the fingerprint now; `between_slices` is called often and may raise to stop it."""
-        if "fingerprint" not in self.__dict__ and not self.known_fingerprint:
-            self.__dict__["fingerprint"] = self._hashed(between_slices)  # where cached_property looks for it
+    @property
+    def has_fingerprint(self) -> bool:
+        """Whether the fingerprint is known, so that asking for it takes no time."""
+        return bool(self.known_fingerprint) or "fingerprint" in self.__dict__
 
-    def _hashed(self, between_slices: Callable[[], None]) -> str:
-        digest = hashlib.blake2b(digest_size=16)
+    def take_fingerprint(self, between_pieces: Callable[[], None]) -> None:
+        """Compute the fingerprint now; `between_pieces` is called often and may raise to stop it."""
+        if not self.has_fingerprint:
+            for _ in self.pieces():
+                between_pieces()
+
+    def pieces(self) -> Iterator[memoryview]:
+        """Yield the bytes of the voxels in the order (k, j, i); after the last piece the fingerprint is known."""
         header = (self.array.dtype.str, self.array.shape, self.geometry.ijk_to_ras.tobytes())
-        digest.update(repr(header).encode())
-        for plane in self.array:  # slice by slice: a view need not be copied as a whole
-            between_slices()
-            digest.update(np.ascontiguousarray(plane).tobytes())
-        return digest.hexdigest()
+        digest = None if self.has_fingerprint else hashlib.blake2b(repr(header).encode(), digest_size=16)
+        rows = max(1, PIECE_BYTES // (self.array.shape[2] * self.array.dtype.itemsize))
+        for plane in self.array:  # a view need not be copied as a whole
+            for start in range(0, len(plane), rows):
+                piece = np.ascontiguousarray(plane[start : start + rows]).reshape(-1).view(np.uint8).data
+                if digest is not None:
+                    digest.update(piece)
+                yield piece
+        if digest is not None:
+            self.__dict__["fingerprint"] = digest.hexdigest()  # where cached_property looks for it
 
     def canonical(self) -> ImageVolume:
         """Return a view whose axes (k, j, i) run towards (superior, posterior, left)."""

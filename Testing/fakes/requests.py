@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+from MedSegAICore.engine.frames import Frame
+from MedSegAICore.engine.mapped_volume import write_volume
 from MedSegAICore.geometry import VolumeGeometry
 from MedSegAICore.prompts import PointPrompt
 from MedSegAICore.request import PromptTask, SegmentationRequest
@@ -20,3 +24,13 @@ def a_request(model: str, seed: int = 0, segment: str = "", generation: int = 0,
     image = a_volume(seed, **options)
     center = image.geometry.to_ras([[2.0, 3.0, 2.0]])[0]
     return SegmentationRequest(image, PromptTask((PointPrompt(center),), model=model), segment, generation)
+
+
+def written(image: ImageVolume, folder: Path) -> Frame:
+    """Write a volume at once and return the message that announces it."""
+    writing = write_volume(image, folder)
+    while True:
+        try:
+            next(writing)
+        except StopIteration as finished:
+            return finished.value

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +21,17 @@ from ..volume import ImageVolume
 from .frames import Frame
 
 
-def send_volume(image: ImageVolume, folder: Path) -> Frame:
-    """Write `image` to a new file in `folder` and return the message that announces it.
+def write_volume(image: ImageVolume, folder: Path) -> Generator[None, None, Frame]:
+    """Write `image` to a new file in `folder`, a piece at a step, and return the message that announces it.
 
     The receiver deletes the file. Where it cannot, because a mapped file is in use there (Windows),
-    whoever owns `folder` deletes it after the receiver has ended.
+    whoever owns `folder` deletes it after the receiver has ended. A generator that is closed before its end
+    deletes the file itself.
+
+    Yields
+    ------
+    None
+        After each piece, which takes about a millisecond.
 
     Raises
     ------
@@ -33,9 +40,14 @@ def send_volume(image: ImageVolume, folder: Path) -> Frame:
     """
     try:
         handle, name = tempfile.mkstemp(suffix=".raw", dir=folder)
-        with os.fdopen(handle, "wb") as file:
-            for plane in image.array:  # slice by slice: a view need not be copied as a whole
-                file.write(np.ascontiguousarray(plane).data)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                for piece in image.pieces():
+                    file.write(piece)
+                    yield
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
     except OSError as error:
         message = f"The volume cannot be handed to the engine process: {error}."
         raise EngineUnavailable(message, "Free some space in the folder for temporary files.") from error
@@ -51,7 +63,7 @@ def send_volume(image: ImageVolume, folder: Path) -> Frame:
 
 
 def receive_volume(frame: Frame) -> ImageVolume:
-    """Return the volume that `send_volume` announced, mapped read-only, and delete its file where possible.
+    """Return the volume that `write_volume` announced, mapped read-only, and delete its file where possible.
 
     Raises
     ------

@@ -17,7 +17,6 @@ import MedSegAICore.engine
 import qt
 from MedSegAICore.engine.cache import GIBIBYTE
 from MedSegAICore.engine.frames import Frame
-from MedSegAICore.engine.mapped_volume import send_volume
 from MedSegAICore.engine.messages import (
     ask_memory_message,
     cancel_message,
@@ -29,9 +28,11 @@ from MedSegAICore.engine.run import CancelToken
 from MedSegAICore.errors import Cancelled, EngineFault, EngineLost, MedSegAIError, error_from_message
 from MedSegAICore.request import SegmentationRequest
 from MedSegAICore.result import SegmentationResult
+from MedSegAICore.volume import ImageVolume
 
 from .engine_connection import EngineConnection, LogTail
 from .event_loop import later
+from .volume_uploads import VolumeUploads
 
 CHILD = Path(MedSegAICore.engine.__file__).parent / "child.py"
 CANCEL_INTERVAL = 50
@@ -61,6 +62,7 @@ class _Question:
     onResult: OnResult
     onError: OnError
     onProgress: OnProgress
+    wasSent: bool = False
     wasAskedAgain: bool = False
 
 
@@ -90,12 +92,12 @@ class EngineProcess:
         self._command = command or [enginePython(), "-u", str(CHILD)]
         self._log = LogTail()
         self._connection: EngineConnection | None = None
+        self._uploads: VolumeUploads | None = None
         self._questions: dict[int, _Question] = {}
         self._hello: dict | None = None
         self._greetings: list[tuple[Callable[[dict], object], OnError]] = []
         self._memoryAnswers: list[Callable[[int, tuple[str, ...]], object]] = []
         self._cancelled: set[int] = set()  # tickets that the process was asked to stop and has not yet answered
-        self._uploaded: set[str] = set()
         self._lastTicket = 0
         self._application = qt.QCoreApplication.instance()
         self._application.connect("aboutToQuit()", self.stop)
@@ -140,6 +142,16 @@ class EngineProcess:
             self._memoryAnswers.append(onAnswer)
             self._connection.send(ask_memory_message(clear))
 
+    def prepare(self, image: ImageVolume) -> None:
+        """Hand a volume over ahead of the first question about it, and start the process where needed.
+
+        The application goes on meanwhile. What goes wrong is told to the first question.
+        """
+        if self._connection is None:
+            self._connect()
+        if self._connection.isOpen:
+            self._uploads.send(image, _silent, _silent)
+
     def segment(
         self, request: SegmentationRequest, onResult: OnResult, onError: OnError, onProgress: OnProgress = _silent
     ) -> int:
@@ -153,8 +165,7 @@ class EngineProcess:
             return ticket
         for other, older in others.items():
             if older.generation < request.generation:
-                self._fail(other, _replaced())
-                self._stopJob(other)
+                self._drop(other, _replaced())
         self._ask(ticket)
         return ticket
 
@@ -185,24 +196,22 @@ class EngineProcess:
         """End `ticket` with `Cancelled`; its job stops at its next step, or with the process a little later."""
         if ticket not in self._questions:
             return
-        self._fail(ticket, Cancelled("The run was cancelled."))
+        self._drop(ticket, Cancelled("The run was cancelled."))
         connection = self._connection
-        if connection is None:
-            return
-        self._stopJob(ticket)
         later(CANCEL_PATIENCE, lambda: self._killIfSilent(connection, ticket))
 
     def stop(self, milliseconds: int = 2000) -> None:
         """End the process; it is started again when it is next used."""
-        if self._connection is not None:
-            connection, self._connection = self._connection, None
-            connection.close(milliseconds)
+        connection, self._connection = self._connection, None
         self._forgetProcess()
+        if connection is not None:
+            connection.close(milliseconds)
         self._failAll(EngineLost("The engine process was stopped."))
 
     def _connect(self) -> None:
         self._forgetProcess()
         self._connection = EngineConnection(self._command, self._application, self._log, self._heard, self._lost)
+        self._uploads = VolumeUploads(self._connection)
         self._connection.start()
         self._sendSettings()
 
@@ -212,29 +221,40 @@ class EngineProcess:
     def _forgetProcess(self) -> None:
         self._hello = None
         self._memoryAnswers.clear()
-        self._uploaded.clear()
+        if self._uploads is not None:
+            self._uploads.stop()
         self._cancelled.clear()
 
     def _ask(self, ticket: int) -> None:
-        """Send the question, and before it whatever the process does not have yet."""
-        request = self._questions[ticket].request
+        """Send the question, once the process has its volume."""
+        question = self._questions[ticket]
+        question.wasSent = False
         if self._connection is None:
             self._connect()
         if not self._connection.isOpen:  # it could not be started; all questions are about to end with that error
             return
+        image = question.request.image
+        self._uploads.send(image, lambda: self._send(ticket), lambda error: self._fail(ticket, error))
+
+    def _send(self, ticket: int) -> None:
+        """Send the question, for which the process has the volume by now."""
+        question = self._questions.get(ticket)
+        if question is None:  # cancelled or replaced meanwhile
+            return
         try:
-            if request.image.fingerprint not in self._uploaded:
-                self._connection.send(send_volume(request.image, self._connection.folder))
-                self._uploaded.add(request.image.fingerprint)
-            self._connection.send(segment_message(ticket, request))
+            self._connection.send(segment_message(ticket, question.request))
+            question.wasSent = True
         except MedSegAIError as error:
             self._fail(ticket, error)
 
     def _ticketsOf(self, segment: str) -> list[int]:
         return [ticket for ticket, question in self._questions.items() if question.request.segment == segment]
 
-    def _stopJob(self, ticket: int) -> None:
-        if self._connection is not None:
+    def _drop(self, ticket: int, error: MedSegAIError) -> None:
+        """End a ticket, and ask the process to stop its job if it has heard of it."""
+        wasSent = self._questions[ticket].wasSent
+        self._fail(ticket, error)
+        if wasSent and self._connection is not None:
             self._cancelled.add(ticket)
             self._connection.send(cancel_message(ticket))
 
@@ -286,7 +306,7 @@ class EngineProcess:
             self._fail(ticket, EngineFault("The engine process does not accept the volume."))
             return
         question.wasAskedAgain = True
-        self._uploaded.discard(question.request.image.fingerprint)
+        self._uploads.forget(question.request.image.fingerprint)
         self._ask(ticket)
 
     def _lost(self, error: MedSegAIError) -> None:
@@ -302,8 +322,9 @@ class EngineProcess:
             later(0, lambda onError=onError: self._call(onError, error))
 
     def _fail(self, ticket: int, error: MedSegAIError) -> None:
-        question = self._questions.pop(ticket)
-        later(0, lambda: self._call(question.onError, error))
+        question = self._questions.pop(ticket, None)
+        if question is not None:  # it may have been cancelled while its volume was on the way
+            later(0, lambda: self._call(question.onError, error))
 
     @staticmethod
     def _call(handler: Callable[..., object], *arguments: object) -> None:

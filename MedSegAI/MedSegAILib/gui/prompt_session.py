@@ -192,8 +192,8 @@ class PromptSession:
 
     def _prepare(self):
         """Hand the volume to the engine process ahead of the first click."""
-        self._guarded(lambda: self._images.of(self._work.volumeNode))
         self._engine.start()
+        self._guarded(lambda: self._engine.prepare(self._images.of(self._work.volumeNode)))
 
     def _add(self, plane, addTo):
         if self._work is None:

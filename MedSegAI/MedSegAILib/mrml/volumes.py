@@ -25,7 +25,8 @@ def imageVolume(volumeNode):
         The voxels do not lie on a grid with right angles in the world.
     """
     _checkScalarVolume(volumeNode)
-    return ImageVolume(scalarsAsArray(volumeNode.GetImageData()), volumeGeometry(volumeNode))
+    image = volumeNode.GetImageData()
+    return ImageVolume(scalarsAsArray(image), volumeGeometry(volumeNode), voxel_version=image.GetMTime)
 
 
 def volumeGeometry(volumeNode):

@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 from fakes.compare import assert_same_apart_from_versions
 from fakes.models import fake_engine
-from fakes.requests import a_request
+from fakes.requests import a_request, written
 from MedSegAICore.engine import child as product_child
 from MedSegAICore.engine.frames import Frame, FrameReader, encode_frame
-from MedSegAICore.engine.mapped_volume import send_volume
 from MedSegAICore.engine.messages import cancel_message, configure_message, read_result_message, segment_message
 from MedSegAICore.errors import Cancelled, EngineFault, InvalidRequest, error_from_message
 
@@ -40,7 +39,7 @@ class Child:
         self.process.stdin.flush()
 
     def ask(self, number: int, request) -> None:
-        self.send(send_volume(request.image, self.folder), segment_message(number, request))
+        self.send(written(request.image, self.folder), segment_message(number, request))
 
     def hear(self) -> Frame:
         while not self._frames:
@@ -191,7 +190,7 @@ def test_the_oldest_volume_makes_room(start) -> None:
 
 def test_a_damaged_volume_counts_as_not_sent(start) -> None:
     child, request = start(), a_request("quick")
-    announcement = send_volume(request.image, child.folder)
+    announcement = written(request.image, child.folder)
     Path(announcement.header["path"]).write_bytes(b"")
     child.send(announcement, segment_message(1, request))
 
@@ -203,7 +202,7 @@ def test_a_wrong_field_in_a_request_is_answered_by_name(start) -> None:
     child, request = start(), a_request("quick")
     message = segment_message(1, request)
     message.header["task"]["threshold"] = "half"
-    child.send(send_volume(request.image, child.folder), message)
+    child.send(written(request.image, child.folder), message)
 
     error = error_from_message(child.hear_about(1).header["error"])
 
