@@ -23,3 +23,15 @@ class QProcess(QtCore.QProcess):
             message = f"PythonQt would write the repr of a {type(data).__name__}, or stop at its first NUL."
             raise TypeError(message)
         return super().write(data)
+
+
+class QFileDialog(QtWidgets.QFileDialog):
+    """A dialog whose questions are answered by a path alone, without the filter."""
+
+    @staticmethod
+    def getOpenFileName(*arguments) -> str:
+        return QtWidgets.QFileDialog.getOpenFileName(*arguments)[0]
+
+    @staticmethod
+    def getSaveFileName(*arguments) -> str:
+        return QtWidgets.QFileDialog.getSaveFileName(*arguments)[0]

@@ -133,3 +133,62 @@ def test_a_range_keeps_its_order(desktop) -> None:
     values.minimumValue = 300
 
     assert heard == [(-50, 200), (300, 300)]
+
+
+def test_a_segment_is_chosen_from_the_segmentation(desktop) -> None:
+    node = desktop.scene.AddNewNodeByClass("vtkMRMLSegmentationNode")
+    first, second = (node.GetSegmentation().AddEmptySegment(name, name) for name in ("liver", "spleen"))
+    selector, heard = slicer.qMRMLSegmentSelectorWidget(), []
+    selector.setMRMLScene(desktop.scene)
+    selector.connect("currentSegmentChanged(QString)", heard.append)
+
+    selector.setCurrentNode(node)
+    selector.setCurrentSegmentID(second)
+    node.GetSegmentation().RemoveSegment(second)
+
+    assert selector.segmentIDs() == (first,)
+    assert selector.currentSegmentID() == ""
+    assert heard == [second, ""]
+
+
+def test_the_place_button_places_and_ends_with_the_mode(desktop) -> None:
+    node = desktop.scene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode")
+    node.CreateDefaultDisplayNodes()
+    place, heard = slicer.qSlicerMarkupsPlaceWidget(), []
+    place.setMRMLScene(desktop.scene)
+    place.setCurrentNode(node)
+    place.connect("activeMarkupsPlaceModeChanged(bool)", heard.append)
+    desktop.view()
+
+    place.placeButton().click()
+    desktop.mouse().click((200, 200))
+
+    assert node.GetNumberOfDefinedControlPoints() == 1
+    assert heard == [True, False]
+    assert not place.placeModeEnabled
+
+
+def test_a_slider_keeps_its_number_and_tells_it(desktop) -> None:
+    slider, heard = ctk.ctkSliderWidget(), []
+    slider.connect("valueChanged(double)", heard.append)
+    slider.maximum, slider.singleStep = 1, 0.01
+
+    slider.value = 0.25
+    slider.value = 7
+
+    assert heard == [0.25, 1.0]
+
+
+def test_a_collapsed_button_hides_what_it_holds(desktop) -> None:
+    button, heard = ctk.ctkCollapsibleButton(), []
+    layout = qt.QVBoxLayout(button)
+    label = qt.QLabel("inside")
+    layout.addWidget(label)
+    button.connect("contentsCollapsed(bool)", heard.append)
+    open_height = button.sizeHint().height()
+
+    button.collapsed = True
+
+    assert heard == [True]
+    assert not label.isVisibleTo(button)
+    assert button.sizeHint().height() < open_height

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 
@@ -44,7 +45,11 @@ def a_dialog(milliseconds: int) -> None:
     assert dialog.exec_() == qt.QDialog.Accepted
 
 
-@pytest.mark.parametrize("idle", [a_loop, a_dialog])
+def a_loop_with_callbacks(milliseconds: int) -> None:
+    wait(milliseconds / 1000)
+
+
+@pytest.mark.parametrize("idle", [a_loop, a_loop_with_callbacks, a_dialog])
 def test_a_thread_starves_while_the_application_is_idle(counter, idle) -> None:
     free = counter(lambda: time.sleep(0.3))
 
@@ -58,6 +63,14 @@ def test_waiting_runs_timers_and_ends_when_the_condition_holds() -> None:
     assert 0.01 < wait_until(lambda: heard, 5) < 2
     with pytest.raises(TimeoutError):
         wait_until(lambda: False, 0.05)
+
+
+def test_methods_without_a_result_may_be_called_for_ever() -> None:
+    timer = qt.QTimer()
+    for _ in range(50_000):  # PySide6 takes None away from Python each time
+        timer.setSingleShot(True)
+
+    assert sys.getrefcount(None) > 1000
 
 
 def test_processing_events_returns_at_once() -> None:
