@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 import sys
+from pathlib import Path
 
 import pytest
-from Effects.prompt_case import EFFECTS, PromptCase
-from Host.conftest import *  # noqa: F403  the fixtures of the host
+from Host.fixtures import *  # noqa: F403  the fixtures of the host, which bring `qt`
+
+EFFECTS = Path(__file__).resolve().parents[2] / "MedSegAI" / "MedSegAIEffects"
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +34,8 @@ def registered(desktop, monkeypatch, real_engine):
 @pytest.fixture
 def open_case(desktop, registered):
     """Open a volume with a ball in the Segment Editor, the effect active."""
+    from Effects.prompt_case import PromptCase
+
     return lambda **options: PromptCase(desktop, **options)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import slicer
 import vtk
-from Host.waiting import wait, wait_until
 from Host.nodes import add_linear_transform, add_segmentation, add_volume, put_under, segment_array
 from Host.picture import share_of_color
 from MedSegAICore.recipe import Recipe

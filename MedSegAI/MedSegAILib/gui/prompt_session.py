@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+import slicer
+import vtk
 from MedSegAICore.errors import MedSegAIError, NoPositivePrompt, PromptOutsideImage
 from MedSegAICore.prompts import SlicePlane
 from MedSegAICore.request import CleanUp, PromptTask, SliceScope, VolumeScope
@@ -19,6 +21,16 @@ from .prompt_settings import PromptSettings
 from .prompt_work import WHOLE_VOLUME, Answer, PromptWork
 from .run_controller import RunController
 from .slice_previews import SlicePreviews
+
+PROMPT_EVENTS = (slicer.vtkMRMLMarkupsNode.PointEndInteractionEvent, slicer.vtkMRMLMarkupsNode.PointRemovedEvent)
+"""What happens to prompts when the user drags or deletes them."""
+
+VOLUME_EVENTS = (
+    vtk.vtkCommand.ModifiedEvent,
+    slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent,
+    slicer.vtkMRMLTransformableNode.TransformModifiedEvent,
+)
+"""What may change voxels or their place."""
 
 
 class PromptSession:
@@ -212,8 +224,8 @@ class PromptSession:
         self._watchNodes()
 
     def _watchNodes(self):
-        self._watch.follow(self._work.store.nodes(), ("PointEndInteractionEvent", "PointRemovedEvent"))
-        self._volumeWatch.follow([self._work.volumeNode], ("ImageDataModifiedEvent", "TransformModifiedEvent"))
+        self._watch.follow(self._work.store.nodes(), PROMPT_EVENTS)
+        self._volumeWatch.follow([self._work.volumeNode], VOLUME_EVENTS)
 
     def _promptsMoved(self):
         work = self._work

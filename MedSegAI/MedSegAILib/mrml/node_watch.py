@@ -11,21 +11,10 @@ class NodeWatch:
         self._observations = []
 
     def follow(self, nodes, events):
-        """Follow these nodes and no others; an event that a node's class does not have is left out.
-
-        Parameters
-        ----------
-        nodes
-            Nodes of the scene.
-        events
-            Names of events, as attributes of the nodes.
-        """
+        """Follow these nodes and no others; `events` are numbers, as `AddObserver` takes them."""
         self.stop()
         for node in nodes:
-            for name in events:
-                if hasattr(node, name):
-                    tag = node.AddObserver(getattr(node, name), self._heard)
-                    self._observations.append((node, tag))
+            self._observations += [(node, node.AddObserver(event, self._heard)) for event in events]
 
     def stop(self):
         """Follow nothing."""
