@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -206,22 +205,28 @@ def test_a_process_lost_on_the_way_ends_the_ticket_and_the_next_one_works(engine
     assert next_job.results
 
 
+def now() -> np.ndarray:
+    """Return the time on the wall and the time that this thread has worked [ms]."""
+    return np.array([time.perf_counter(), time.thread_time()]) * 1e3
+
+
 @pytest.mark.slow
 def test_uploading_a_large_ct_blocks_the_application_for_milliseconds_only(engine, wait) -> None:
     engine.segmentAndWait(a_request("quick"))
     longest, took = [], []
-    for _ in range(3):  # other programs on the computer take their share: the smoothest of three counts
-        image, ticks, timer = a_large_volume((300, 512, 512)), [], qt.QTimer()
-        image.array[0, 0, 0] = len(longest) + 50
-        timer.connect("timeout()", lambda ticks=ticks: ticks.append(time.perf_counter()))
+    for seed in range(3):
+        image, timer = a_large_volume((300, 512, 512)), qt.QTimer()
+        image.array[0, 0, 0] = seed + 50
+        ticks = [now()]
+        timer.connect("timeout()", lambda ticks=ticks: ticks.append(now()))
         timer.start(1)
-        began = time.perf_counter()
         engine.prepare(image)
-        ticks.append(time.perf_counter())
-        first = ticks[-1] - began
+        ticks.append(now())
         wait(lambda image=image: image.has_fingerprint)
-        took.append(time.perf_counter() - began)
         timer.stop()
-        longest.append(max(first, *(after - before for before, after in pairwise(ticks))))
-    print(f"\n512 x 512 x 300 in {min(took) * 1e3:.0f} ms, longest blockage {min(longest) * 1e3:.1f} ms of {longest}")
-    assert min(longest) < 0.03
+        took.append((ticks[-1] - ticks[0])[0])
+        longest.append(np.diff(ticks, axis=0).max(axis=0))
+    wall, work = np.transpose(longest)
+    print(f"\n512 x 512 x 300 in {min(took):.0f} ms; longest blockage of the event loop [ms], in three uploads:")
+    print(f"on the wall {wall.round(1)}, of which this thread worked {work.round(1)}")
+    assert work.max() < 30  # on the wall other programs take their share

@@ -21,6 +21,15 @@ def test_a_volume_node_shares_its_voxels_and_grid(volumeNode, voxels):
     np.testing.assert_allclose(image.geometry.ijk_to_ras, SMALL_GRID)
 
 
+def test_an_image_tells_when_somebody_has_written_to_its_voxels(volumeNode):
+    image = imageVolume(volumeNode)
+    before = image.voxel_version()
+    assert image.voxel_version() == before
+    slicer.util.arrayFromVolume(volumeNode)[0] += 1
+    slicer.util.arrayFromVolumeModified(volumeNode)
+    assert image.voxel_version() != before
+
+
 def test_nested_linear_parents_are_composed_to_the_world(volumeNode):
     outer = add_linear_transform(TURN)
     put_under(volumeNode, add_linear_transform(STRETCH, parent=outer))
