@@ -23,15 +23,18 @@ before, loaded = time.process_time(), set(sys.modules)
 desktop.start(folder, files)
 seconds, added = time.process_time() - before, sorted(set(sys.modules) - loaded)
 
-import slicer
-slicer.modules.medsegai.widgetRepresentation()
+from Slicer.module_case import ModuleCase
+case = ModuleCase(desktop)
+segment_id, _ = case.logic.segment(case.volume, [case.click], case.segmentation, "Ball")
+assert segment_id
+case.widget.cleanup()
 print(json.dumps({"seconds": seconds, "added": added, "later": sorted(sys.modules)}))
 sys.stdout.flush()
 os._exit(0)
 """
 
 
-def test_starting_is_quick_and_loads_no_network_library_even_when_the_panel_is_opened(tmp_path) -> None:
+def test_starting_is_quick_and_a_session_loads_no_network_library(tmp_path) -> None:
     command = [sys.executable, "-c", START, str(tmp_path), str(ROOT / "MedSegAI")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(ROOT / "MedSegAI"), str(ROOT / "Testing")))}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 MODULES = {
     "Slicer.editor_scenarios": "Slicer.editor_case",
+    "Slicer.module_scenarios": "Slicer.module_case",
     "Effects.scenarios": "Effects.prompt_case",
 }
 """Scenarios -> where `open_case(driver)` is."""
