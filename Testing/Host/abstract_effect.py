@@ -35,7 +35,6 @@ class qSlicerSegmentEditorAbstractEffect(qt.QObject):
         self._perSegment = self._requireSegments = self._sliceCursor = True
         self._threeDCursor = False
         self._editor = self._node = None
-        self._actors = []
         self._frame = qt.QFrame()
         self._layout = qt.QFormLayout(self._frame)
 
@@ -181,11 +180,9 @@ class qSlicerSegmentEditorAbstractEffect(qt.QObject):
 
     def addActor2D(self, viewWidget, actor):
         self.renderer(viewWidget).AddViewProp(actor)
-        self._actors.append((viewWidget, actor))
 
     def removeActor2D(self, viewWidget, actor):
         self.renderer(viewWidget).RemoveViewProp(actor)
-        self._actors.remove((viewWidget, actor))
 
     def scheduleRender(self, viewWidget):
         viewWidget.sliceView().scheduleRender()

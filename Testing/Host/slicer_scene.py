@@ -21,6 +21,7 @@ MODULE_LOGICS = {
     "SubjectHierarchy": "vtkSlicerSubjectHierarchyModuleLogic",
     "Transforms": "vtkSlicerTransformLogic",
     "Sequences": "vtkSlicerSequencesLogic",
+    "Terminologies": "vtkSlicerTerminologiesModuleLogic",
 }
 
 
@@ -110,12 +111,14 @@ def _module_logics(scene, application) -> dict[str, object]:
     colors.AddDefaultColorNodes()
     logics = {"Colors": colors}
     application.SetModuleLogic("Colors", colors)
+    vtk.vtkObject.GlobalWarningDisplayOff()  # the wheel has no dictionaries of terms; entries are read without them
     for name, class_name in MODULE_LOGICS.items():
         logic = getattr(slicer, class_name)()
         logic.SetMRMLScene(scene)
         logic.SetMRMLApplicationLogic(application)
         application.SetModuleLogic(name, logic)
         logics[name] = logic
+    vtk.vtkObject.GlobalWarningDisplayOn()
     return logics
 
 
