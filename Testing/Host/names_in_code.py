@@ -36,7 +36,7 @@ def files_for_the_desktop() -> list[Path]:
     product = [PRODUCT, *(PRODUCT / "MedSegAILib" / part for part in ("gui", "mrml")), PRODUCT / "MedSegAIEffects"]
     host = TESTING / "Host"
     drivers = [host / f"{name}.py" for name in ("driver", "mouse", "nodes", "picture", "waiting")]
-    scenarios = [TESTING / "Slicer", TESTING / "Effects", host / "ConformanceEffects"]
+    scenarios = [TESTING / "Slicer", TESTING / "Effects", TESTING / "ConformanceEffects"]
     files = [file for folder in (*product, *scenarios) for file in folder.glob("*.py")]
     return sorted(file for file in (*files, *drivers) if not file.name.startswith(("test_", "conftest")))
 

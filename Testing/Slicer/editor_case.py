@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from pathlib import Path
 
+import ConformanceEffects
 import numpy as np
 from Host.nodes import SMALL_GRID, add_segmentation, add_volume, segment_array
 from Host.picture import share_of_color
 
-FOLDER = Path(__file__).resolve().parents[1] / "Host" / "ConformanceEffects"
+DOT = Path(ConformanceEffects.__file__).with_name("DotEffect.py")
 GREEN = (0.1, 0.8, 0.2)
 SHAPE = (20, 40, 50)
 CENTER = (20, 15, 10)
@@ -27,9 +26,7 @@ class EditorCase:
 
     def __init__(self, driver):
         self.driver = driver
-        sys.path.insert(0, str(FOLDER.parent))
-        importlib.import_module(FOLDER.name)
-        driver.register_effect(FOLDER / "DotEffect.py")
+        driver.register_effect(DOT)
         self.volume = add_volume(np.random.default_rng(0).integers(0, 100, SHAPE).astype(np.int16))
         self.segmentation = add_segmentation(self.volume)
         self.segmentation.GetSegmentation().AddEmptySegment("organ", "organ", GREEN)

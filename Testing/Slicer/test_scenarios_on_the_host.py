@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from Host.driver import Driver
 from Slicer import run
@@ -33,3 +35,9 @@ def test_what_fails_is_named(desktop, monkeypatch, capsys) -> None:
 def test_the_runner_uses_the_hands_that_the_host_uses(desktop) -> None:
     assert isinstance(desktop, Driver)
     assert run.Driver is Driver
+
+
+def test_ctest_runs_every_module_of_scenarios(project) -> None:
+    text = (project / "Testing" / "Slicer" / "CMakeLists.txt").read_text(encoding="utf-8")
+
+    assert re.search(r"foreach\(scenarios (.*?)\)", text).group(1).split() == list(MODULES)
