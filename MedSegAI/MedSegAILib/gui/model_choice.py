@@ -4,29 +4,45 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from MedSegAICore.errors import WeightsMissing
 from MedSegAICore.models.catalogue import ModelSpec, load_catalogue
-from MedSegAICore.models.weights import find_weights
 from slicer.i18n import tr as _
+
+from .model_state import ModelState, State, modelState
+from .packages import neededPackages
 
 
 @dataclass(frozen=True)
 class ModelChoice:
     """One model of the catalogue on this computer."""
 
-    spec: ModelSpec
-    isReady: bool
+    model: ModelState
+
+    @property
+    def spec(self) -> ModelSpec:
+        return self.model.spec
+
+    @property
+    def isReady(self):
+        return self.model.state is State.READY
 
     @property
     def title(self):
         """Name and state for a list."""
-        return self.spec.title if self.isReady else _("{model} (needs download)").format(model=self.spec.title)
+        titles = {
+            State.READY: "{model}",
+            State.FILE_MISSING: _("{model} (needs download)"),
+            State.PACKAGE_MISSING: _("{model} (needs packages)"),
+        }
+        return titles[self.model.state].format(model=self.spec.title)
 
     @property
     def state(self):
         """State in words, and what the model is good for."""
         if self.isReady:
             return _("Ready. {advice}").format(advice=self.spec.advice)
+        if self.model.state is State.PACKAGE_MISSING:
+            text = _("Needs Python packages ({names}). Install them in the module MedSegAI.")
+            return text.format(names=", ".join(self.model.missingPackages))
         weights = self.spec.weights
         return _("Needs its weights ({size} MB, licence {licence}). Get them in the module MedSegAI.").format(
             size=weights.size_bytes // 1_000_000, licence=weights.licence
@@ -39,15 +55,7 @@ class ModelChoice:
 
 def modelChoices(paradigm):
     """Return the models of a paradigm by name, those that can run first."""
-    choices = [ModelChoice(spec, _isReady(spec)) for spec in load_catalogue().values() if spec.paradigm == paradigm]
+    packages = neededPackages()
+    models = (modelState(spec, packages) for spec in load_catalogue().values() if spec.paradigm == paradigm)
+    choices = [ModelChoice(model) for model in models]
     return {choice.spec.name: choice for choice in sorted(choices, key=lambda choice: not choice.isReady)}
-
-
-def _isReady(spec):
-    if spec.weights is None:
-        return True
-    try:
-        find_weights(spec)
-    except WeightsMissing:
-        return False
-    return True
