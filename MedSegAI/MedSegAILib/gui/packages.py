@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from MedSegAICore.resources import resource_folder
+
 NAME = "python_requirements.txt"
 SLICERS_OWN = frozenset({"numpy", "scipy", "simpleitk", "vtk", "requests"})
 PYTORCH = frozenset({"torch", "torchvision"})
@@ -97,7 +99,6 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _requirementsFile() -> Path:
-    # it lies at the root of the source tree, and once installed beside the other resources
-    packages = Path(__file__).resolve().parents[2]
-    installed = packages / "Resources" / NAME
-    return installed if installed.is_file() else packages.parent / NAME
+    # it lies at the root of the source tree, and once installed among the resources
+    resources = resource_folder("UI").parent
+    return resources / NAME if (resources / NAME).is_file() else resources.parent / NAME

@@ -1,10 +1,11 @@
-"""Where icons, forms and other files under Resources/ lie: in the source tree and once installed."""
+"""Icons, forms and other files under Resources/."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import PurePosixPath
 
 import qt
+from MedSegAICore.resources import resource_folder
 
 
 def resourcePath(name: str) -> str:
@@ -15,11 +16,10 @@ def resourcePath(name: str) -> str:
     FileNotFoundError
         There is no such file; the installation is not complete.
     """
-    # In the source tree Resources/ lies beside the folder of the packages, once installed beside the packages.
-    for parent in Path(__file__).resolve().parents[2:4]:
-        path = parent / "Resources" / name
-        if path.is_file():
-            return str(path)
+    place = PurePosixPath(name)
+    path = resource_folder(str(place.parent)) / place.name
+    if path.is_file():
+        return str(path)
     message = f"The file Resources/{name} of MedSegAI is missing. Install MedSegAI again."
     raise FileNotFoundError(message)
 
