@@ -46,6 +46,13 @@ class qSlicerLayoutManager(qt.QObject):
             self._widgets[name] = qMRMLSliceWidget(self._application, name, SLICE_VIEWS[name], SIZE)
         return self._widgets.get(name)
 
+    def host_close(self):
+        """Give back what drawing has taken, without waiting for Python to find it unused."""
+        for widget in self._widgets.values():
+            widget.sliceView().pauseRender()
+            widget.sliceView().renderWindow().Finalize()
+        self._widgets.clear()
+
     def resetSliceViews(self):
         for name in SLICE_VIEWS:
             self.sliceWidget(name).fitSliceToBackground()

@@ -44,5 +44,6 @@ class Desktop(Driver):
         """End the application."""
         self.close_editors()
         qSlicerSegmentEditorEffectFactory.forget()
+        application.layoutManager().host_close()
         self.host.close()
         application.processEvents()
