@@ -22,7 +22,6 @@ class AIPromptEffect:
     def __init__(self, scriptedEffect):
         scriptedEffect.name = "AI Prompt"  # not translated: modules find effects by this name
         scriptedEffect.title = _("AI Prompt")
-        scriptedEffect.perSegment = True
         self.scriptedEffect = scriptedEffect
         self.parameters = EffectParameters(scriptedEffect, DEFAULTS)
         self.panel = self.session = self._mouse = None
@@ -91,7 +90,8 @@ Not a medical device. Check every result."""
         self._mouse.tool, self._mouse.radius = parameters.text("Tool"), parameters.number("Radius")
         self._mouse.positive = not parameters.flag("Outside")
         self.session.turnTo(node.GetSegmentationNode(), node.GetSelectedSegmentID(), volumeNode)
-        self.session.use(readSettings(parameters, volumeNode))
+        if self.panel.canRun:
+            self.session.use(readSettings(parameters, volumeNode))
         self._showSession()
 
     def updateMRMLFromGUI(self):
@@ -148,13 +148,12 @@ Not a medical device. Check every result."""
 
     def addRegion(self):
         """Add a box with depth where the user looks."""
-        from MedSegAILib.gui.slice_previews import sliceWidgets
-
-        self._mouse.addRegion(sliceWidgets()[0])
+        self._mouse.addRegion()
 
     def _mayEdit(self):
         """Ask about a hidden segment; after a dialog the click is lost, because the mouse has moved."""
         if not self.panel.canRun:
+            self.session.say(self.panel.modelState)
             return False
         effect = self.scriptedEffect
         return effect.confirmCurrentSegmentVisible() == effect.ConfirmedWithoutDialog

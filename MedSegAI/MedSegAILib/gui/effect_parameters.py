@@ -41,6 +41,7 @@ class EffectParameters:
     def set(self, name, value):
         if self.text(name) != _asText(value):
             self._effect.setParameter(name, _asText(value))
+            self._effect.updateGUIFromMRML()
 
     def bindCheck(self, button, name):
         """Let a check box or a checkable button show and change a flag."""

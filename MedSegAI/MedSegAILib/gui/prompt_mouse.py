@@ -10,6 +10,7 @@ from ..mrml.drawn_line import DrawnLine, distanceInView, positionInWorld
 from ..mrml.prompt_store import NEGATIVE_COLOR, POSITIVE_COLOR
 from ..mrml.prompts import slicePlane
 from .prompt_settings import BOX, LASSO, POINT
+from .slice_previews import sliceWidgets
 
 REGION_SHARE = 0.25
 """Edge length of a new region as a share of what the view shows."""
@@ -31,7 +32,7 @@ class PromptMouse:
 
     def __init__(self, session, mayEdit):
         self._session, self._mayEdit = session, mayEdit
-        self._line = self._finish = None
+        self._line = self._finish = self._lastView = None
         self.tool, self.positive, self.radius = POINT, True, 2.0
 
     def press(self, interactor, sliceWidget):
@@ -55,6 +56,7 @@ class PromptMouse:
 
     def move(self, interactor, sliceWidget):
         """Draw on; return whether the mouse is drawing."""
+        self._lastView = sliceWidget
         if self._line is None:
             return False
         self._line.moveTo(interactor.GetEventPosition())
@@ -73,9 +75,9 @@ class PromptMouse:
             finish(line.worldPoints)
         return True
 
-    def addRegion(self, sliceWidget):
-        """Add a box with depth in the middle of a view."""
-        node = sliceWidget.mrmlSliceNode()
+    def addRegion(self):
+        """Add a box with depth in the middle of the view that the mouse was in last."""
+        node = (self._lastView or sliceWidgets()[0]).mrmlSliceNode()
         plane = slicePlane(node)
         axes = np.stack([plane.right_ras, plane.down_ras, plane.normal_ras], axis=1)
         center = positionInWorld(node, [size / 2 for size in node.GetDimensions()[:2]])

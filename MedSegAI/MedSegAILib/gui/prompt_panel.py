@@ -41,6 +41,12 @@ class PromptPanel:
         choice = self._models.get(self._parameters.text("Model"))
         return choice is not None and choice.isReady
 
+    @property
+    def modelState(self):
+        """What there is to know about the chosen model."""
+        choice = self._models.get(self._parameters.text("Model"))
+        return choice.state if choice is not None else _("This model is not in the catalogue.")
+
     def show(self, session):
         """Bring the widgets up to date with the scene and with what goes on."""
         ui, runs = self.ui, session.runs
@@ -99,7 +105,7 @@ class PromptPanel:
         wasBlocked = ui.modelSelector.blockSignals(True)
         ui.modelSelector.currentIndex = names.index(name) if name in names else -1
         ui.modelSelector.blockSignals(wasBlocked)
-        ui.modelStateLabel.text = choice.state if choice is not None else _("This model is not in the catalogue.")
+        ui.modelStateLabel.text = self.modelState
         kinds = {
             "point": (ui.pointToolButton,),
             "box": (ui.boxToolButton, ui.regionButton),

@@ -166,7 +166,7 @@ class PromptSession:
     def cancel(self):
         """Stop what is under way; what was found before stays."""
         self._runs.cancel()
-        self._say(_("Cancelled. Your prompts are kept."))
+        self.say(_("Cancelled. Your prompts are kept."))
 
     def apply(self):
         """Write everything that was found into the segment, as one step of undo; return whether anything changed."""
@@ -180,11 +180,11 @@ class PromptSession:
         try:
             written = self._writer.writeChanges(work.segmentationNode, changes, work.segmentId, tags=tags)
         except MedSegAIError as error:
-            self._say(str(error))
+            self.say(str(error))
             return False
         work.forget()
         self._show()
-        self._say(" ".join(written.warnings) or _("Applied."))
+        self.say(" ".join(written.warnings) or _("Applied."))
         return written.segmentId is not None
 
     def _workOn(self, segmentationNode, segmentId, volumeNode):
@@ -253,7 +253,7 @@ class PromptSession:
         self._runs.cancel()
         self._work.forget()
         self._show()
-        self._say(_("The volume has changed. Your prompts are kept; click again or propagate."))
+        self.say(_("The volume has changed. Your prompts are kept; click again or propagate."))
 
     def _imageOf(self, work):
         image = self._images.of(work.volumeNode)
@@ -321,7 +321,7 @@ class PromptSession:
         work.add(key, answer)
         if work is self._work:
             self._show()
-            self._say(" ".join(answer.result.warnings))
+            self.say(" ".join(answer.result.warnings))
 
     def _failed(self, work, key, error):
         logging.info("MedSegAI: %s", error)
@@ -329,7 +329,7 @@ class PromptSession:
             work.answers.pop(key, None)
         if work is self._work:
             self._show()
-            self._say(str(error))
+            self.say(str(error))
 
     def _show(self):
         work = self._work
@@ -350,8 +350,9 @@ class PromptSession:
         try:
             action()
         except MedSegAIError as error:
-            self._say(str(error))
+            self.say(str(error))
 
-    def _say(self, text):
+    def say(self, text):
+        """Show a message to the user."""
         self.message = text
         self._onChange()

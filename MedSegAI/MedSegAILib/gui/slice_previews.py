@@ -31,7 +31,7 @@ class SlicePreviews:
         self._colors = PreviewColors()
         self._images, self._views = [], []
         self._color, self._threshold, self._step = (0.0, 1.0, 0.0), 0.5, 0
-        self._pulse = qt.QTimer(qt.QCoreApplication.instance())
+        self._pulse = qt.QTimer()
         self._pulse.connect("timeout()", self._brighten)
 
     @property
@@ -67,11 +67,6 @@ class SlicePreviews:
         self._pulse.stop()
         self._images = []
         self._leaveViews()
-
-    def close(self):
-        """Hide for good."""
-        self.hide()
-        self._pulse.deleteLater()
 
     def _leaveViews(self):
         for view in self._views:

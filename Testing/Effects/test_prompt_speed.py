@@ -1,0 +1,83 @@
+"""How long a user waits, and how long the application stands still."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from Effects.prompt_case import GREEN
+from Host.nodes import add_segmentation, add_volume
+
+SHAPE = (300, 512, 512)
+CENTER = (200, 256, 150)
+GRID = np.array([[-0.7, 0, 0, 180], [0, -0.7, 0, 180], [0, 0, 2, -300], [0, 0, 0, 1.0]])
+
+
+@pytest.fixture
+def large(desktop, registered):
+    """A CT-sized volume with a ball in the Segment Editor; return the session, where voxels are, and waiting."""
+    k, j, i = np.ogrid[tuple(slice(n) for n in SHAPE)]
+    ball = ((k - 150) * 2) ** 2 + ((j - 256) * 0.7) ** 2 + ((i - 200) * 0.7) ** 2 < 60**2
+    voxels = np.random.default_rng(0).integers(-20, 20, SHAPE, dtype=np.int16)
+    voxels[ball] += 100
+    volume = add_volume(voxels, GRID)
+    volume.CreateDefaultDisplayNodes()
+    segmentation = add_segmentation(volume)
+    segmentation.GetSegmentation().AddEmptySegment("organ", "organ", GREEN)
+    editor = desktop.open_editor(volume, segmentation, "organ")
+    editor.setActiveEffectByName("AI Prompt")
+    desktop.jump_to((GRID @ (*CENTER, 1))[:3])
+    return editor.activeEffect().self().session
+
+
+@pytest.fixture
+def click(desktop, large, wait):
+    """Click at a voxel of the slice, wait for the preview; return the seconds of both and of the click alone."""
+
+    def click(i, j):
+        began = time.perf_counter()
+        desktop.mouse().click((GRID @ (i, j, CENTER[2], 1))[:3])
+        held = time.perf_counter() - began
+        wait(lambda: not large.runs.isRunning, 60)
+        return time.perf_counter() - began, held
+
+    return click
+
+
+@pytest.mark.slow
+def test_a_click_is_previewed_in_300_ms_and_holds_nothing_up(large, click, monkeypatch) -> None:
+    handled, answered = [], large._answered
+
+    def timed(*arguments):
+        began = time.perf_counter()
+        answered(*arguments)
+        handled.append(time.perf_counter() - began)
+
+    monkeypatch.setattr(large, "_answered", timed)
+    click(*CENTER[:2])
+    times = [click(200 + 12 * n - 40, 256 + 25 * (-1) ** n) for n in range(7)]
+    seconds, held = np.array(times).T
+
+    assert large.promptCount == 8
+    assert np.median(seconds) <= 0.3
+    assert np.median(held) < 0.03
+    assert np.median(handled) < 0.03
+
+
+@pytest.mark.slow
+def test_apply_takes_150_ms(large, click) -> None:
+    click(*CENTER[:2])
+    began = time.perf_counter()
+    assert large.apply()
+    assert time.perf_counter() - began <= 0.15
+
+
+@pytest.mark.slow
+def test_a_large_result_is_applied_as_fast(large, click, wait) -> None:
+    click(*CENTER[:2])
+    large.propagate()
+    wait(lambda: not large.runs.isRunning, 120)
+    began = time.perf_counter()
+    assert large.apply()
+    assert time.perf_counter() - began <= 0.15
