@@ -79,10 +79,7 @@ def script(project):
 @pytest.fixture(scope="session")
 def module(script):
     """The script as a module, for tests that need no process of their own."""
-    spec = importlib.util.spec_from_file_location("MedSegAIPrompt", script)
-    loaded = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(loaded)
-    return loaded
+    return loaded(script)
 
 
 @pytest.fixture
@@ -100,6 +97,14 @@ def process(script):
         return subprocess.run(line, capture_output=True, text=True, timeout=120)
 
     return run
+
+
+def loaded(script):
+    """Return a script as a module."""
+    spec = importlib.util.spec_from_file_location(script.stem, script)
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
 
 
 def started(script, *arguments):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -116,11 +116,7 @@ class FileComparison:
 
     def items(self) -> Sequence[WorkItem]:
         """Return a question for every structure of every pair."""
-        return tuple(
-            WorkItem(self._dataset, pair.name, label)
-            for pair in self._pairs.values()
-            for label in self._labels_of(pair)
-        )
+        return self._items
 
     def read_prediction(self, pair: FilePair) -> Labels:
         """Return the prediction of a case: the method of this protocol.
@@ -157,6 +153,14 @@ class FileComparison:
             return np.zeros_like(truth), truth, reference.geometry
         opened = self._opened(case, self.read_prediction(case))
         return opened.prediction.mask(label), opened.reference.mask(label), opened.reference.geometry
+
+    @cached_property
+    def _items(self) -> tuple[WorkItem, ...]:
+        return tuple(
+            WorkItem(self._dataset, case.name, label)
+            for case in self._pairs.values()
+            for label in self._labels_of(case)
+        )
 
     def _reference(self, case: FilePair) -> Labels:
         return self._read(case.reference).chosen(self._wanted)

@@ -82,6 +82,8 @@ def run_job(
         A question could not be put, or a method cannot run on this computer.
     """
     before = read_results(earlier) if earlier else None
+    for protocol in job.protocols:
+        protocol.items()  # what cannot be asked is refused before anything is written
     folder.mkdir(parents=True, exist_ok=True)
     names = list(dict.fromkeys(protocol.name for protocol in job.protocols))
     settings = {"protocol": names, "seed": job.seed, "methods": list(job.methods), "MedSegAI": __version__}

@@ -1,0 +1,228 @@
+#!/usr/bin/env python-real
+"""Measure segmentations, or models on labelled images; a Slicer CLI that runs as plain Python too."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+try:
+    import MedSegAICore
+except ImportError:  # in the source tree, where nothing is installed
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    import MedSegAICore
+
+from MedSegAICore.command_line import (
+    cancel_on_signal,
+    exit_code,
+    optional_path,
+    parameters_text,
+    parts,
+    report_end,
+    report_progress,
+    report_start,
+    say,
+    write_text,
+)
+from MedSegAICore.engine.engine import Engine
+from MedSegAICore.engine.run import CancelToken, Run
+from MedSegAICore.errors import InvalidRequest
+from MedSegAICore.evaluation.datasets.dataset import load_dataset
+from MedSegAICore.evaluation.error_maps import combined_error_map
+from MedSegAICore.evaluation.file_comparison import FilePair
+from MedSegAICore.evaluation.file_job import case_name, job_of_files, pairs_in
+from MedSegAICore.evaluation.job import RECORDS, Job, run_job
+from MedSegAICore.evaluation.label_files import wanted_labels
+from MedSegAICore.evaluation.model_job import job_of_models
+from MedSegAICore.evaluation.report.evaluation import Evaluation
+from MedSegAICore.evaluation.statistics import mean_with_interval
+from MedSegAICore.images import image_from_array, write_image
+
+NAME = "MedSegAI Evaluate"
+
+EXAMPLES = """examples:
+  MedSegAIEvaluate.py results --prediction mine.seg.nrrd --reference truth.nii.gz --labels liver=1,spleen=2
+  MedSegAIEvaluate.py results --predictions mine --references truth
+  MedSegAIEvaluate.py results --models adaptive --datasets ct_abdomen_volume --datasetFolder data
+
+The folder receives table.md, cases.csv, results.json, plots, and maps of the worst errors for Slicer. A run that was
+stopped goes on when it is started again. Not a medical device.
+"""
+
+Found = tuple[Job, list[str]]
+"""What is evaluated, and what the user should know about it."""
+
+
+def main(arguments: Sequence[str], cancel: CancelToken) -> int:
+    """Run the command and return its exit code: 0, or 1 after one sentence on the standard error."""
+    options = parser().parse_args(arguments)
+    return exit_code(lambda: run(options, cancel), verbose=options.verbose)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line; the XML beside this file describes the same to Slicer."""
+    made = argparse.ArgumentParser(
+        prog="MedSegAIEvaluate",
+        description="Measure segmentations against references, or models on labelled images.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument("output", type=Path, help="folder for the results")
+    file = {"type": optional_path, "metavar": "FILE"}
+    folder = {"type": optional_path, "metavar": "FOLDER"}
+    one = made.add_argument_group("compare two segmentations")
+    one.add_argument("--prediction", **file, help="label map or .seg.nrrd to measure")
+    one.add_argument("--reference", **file, help="label map or .seg.nrrd to measure against")
+    one.add_argument("--errorMap", **file, help="label map to write: 1 correct, 2 too much, 3 missed")
+    many = made.add_argument_group("compare folders, file by file of the same name")
+    many.add_argument("--predictions", **folder, help="folder of segmentations to measure")
+    many.add_argument("--references", **folder, help="folder of references; a missing prediction is a failure")
+    names = {"default": "", "metavar": "A,B"}
+    models = made.add_argument_group("evaluate models with a box and clicks placed by rule")
+    models.add_argument("--models", **names, help="names of the models, such as adaptive")
+    models.add_argument("--datasets", **names, help="names of described data sets, or their JSON files")
+    models.add_argument("--datasetFolder", **folder, help="folder that holds the folders of the described data sets")
+    models.add_argument("--subjects", **names, help="whom to ask for (all)")
+    models.add_argument("--clicks", type=int, default=5, metavar="N", help="clicks after the box (5)")
+    models.add_argument("--weights", default="", metavar="MODEL=FILE", help="checkpoints of the models")
+    models.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (auto)")
+    settings = made.add_argument_group("settings")
+    settings.add_argument("--labels", default="", metavar="A=1,B=2", help="structures, with values in label maps (all)")
+    settings.add_argument("--name", default="prediction", help="what tables call the segmentations (prediction)")
+    settings.add_argument("--resample", action="store_true", help="bring predictions onto the reference's grid")
+    settings.add_argument("--tolerance", type=float, default=2.0, metavar="MM", help="of the surface Dice (2)")
+    settings.add_argument("--seed", type=int, default=0, metavar="N", help="of everything that is drawn (0)")
+    settings.add_argument("--worst", type=int, default=5, metavar="N", help="number of error maps (5)")
+    settings.add_argument("--earlier", **file, help="results.json of an earlier run to compare with")
+    made.add_argument("--returnparameterfile", type=optional_path, help=argparse.SUPPRESS)
+    made.add_argument("--verbose", action="store_true", help="show where in the program an error arose")
+    made.add_argument("--version", action="version", version=MedSegAICore.__version__)
+    return made
+
+
+def run(options: argparse.Namespace, cancel: CancelToken) -> None:
+    """Evaluate and write the results."""
+    began = time.perf_counter()
+    report_start(NAME, "Reading")
+    job, warnings = chosen_job(options)
+    progress = Run(report_progress, cancel)
+    if options.prediction:  # takes seconds, and nodes of Slicer come as other files each time: never go on
+        (options.output / RECORDS).unlink(missing_ok=True)
+    evaluation, more = run_job(job, options.output, progress, earlier=options.earlier, worst=max(options.worst, 0))
+    warnings += [*more, *failures(evaluation)]
+    if options.errorMap:
+        write_error_label_map(options.errorMap, job, evaluation, progress)
+    for warning in warnings:
+        say(f"Warning: {warning}")
+    say(f"The results are in '{options.output}'. Not a medical device.")
+    if options.returnparameterfile:
+        write_text(options.returnparameterfile, report_text(evaluation, warnings))
+    report_end(NAME, time.perf_counter() - began)
+
+
+def chosen_job(options: argparse.Namespace) -> Found:
+    """Return the evaluation that the options ask for.
+
+    Raises
+    ------
+    InvalidRequest
+        They ask for none, or for several.
+    """
+    asked = {
+        job_of_two_files: bool(options.prediction or options.reference),
+        job_of_two_folders: bool(options.predictions or options.references),
+        job_of_chosen_models: bool(options.models or options.datasets),
+    }
+    if sum(asked.values()) != 1:
+        message = "It is not clear what to evaluate."
+        advice = "Give --prediction and --reference, or --predictions and --references, or --models and --datasets."
+        raise InvalidRequest(message, advice)
+    if options.errorMap and not options.prediction:
+        message = "One error map can only show the comparison of two segmentations."
+        raise InvalidRequest(message, "Leave --errorMap out; the worst cases have error maps in the folder 'errors'.")
+    return next(make for make, is_asked in asked.items() if is_asked)(options)
+
+
+def job_of_two_files(options: argparse.Namespace) -> Found:
+    """Compare two segmentations."""
+    if not (options.prediction and options.reference):
+        message = "Two segmentations are needed."
+        raise InvalidRequest(message, "Give both --prediction and --reference.")
+    if not options.prediction.is_file():
+        message = f"There is no file '{options.prediction}'."
+        raise InvalidRequest(message, "Choose an existing file.")
+    pair = FilePair(case_name(options.reference), options.prediction, options.reference)
+    return compared_files(options, [pair], "files"), []
+
+
+def job_of_two_folders(options: argparse.Namespace) -> Found:
+    """Compare all files of two folders."""
+    if not (options.predictions and options.references):
+        message = "Two folders are needed."
+        raise InvalidRequest(message, "Give both --predictions and --references.")
+    pairs, strays = pairs_in(options.predictions, options.references)
+    names = ", ".join(file.name for file in strays)
+    warnings = [f"Predictions without a reference are left out: {names}."] if strays else []
+    return compared_files(options, pairs, options.references.resolve().name), warnings
+
+
+def compared_files(options: argparse.Namespace, pairs: Sequence[FilePair], dataset: str) -> Job:
+    """Return the comparison of pairs of files with the settings of the options."""
+    return job_of_files(
+        pairs,
+        dataset,
+        options.name,
+        wanted=wanted_labels(options.labels),
+        tolerance=options.tolerance,
+        resample=options.resample,
+        seed=options.seed,
+    )
+
+
+def job_of_chosen_models(options: argparse.Namespace) -> Found:
+    """Evaluate models on data sets."""
+    sets = [
+        load_dataset(Path(name)) if name.endswith(".json") else load_dataset(name, options.datasetFolder)
+        for name in parts(options.datasets)
+    ]
+    weights = dict(part.partition("=")[::2] for part in parts(options.weights))
+    if not all(weights.values()):
+        message = f"The weights '{options.weights}' cannot be read."
+        raise InvalidRequest(message, "Write them as model=file, such as sam_vit_b=sam_vit_b_01ec64.pth.")
+    engine = Engine(options.device, {model: Path(file) for model, file in weights.items()})
+    settings = {"clicks": options.clicks, "tolerance": options.tolerance, "seed": options.seed}
+    job = job_of_models(
+        parts(options.models), sets, engine, labels=parts(options.labels), subjects=parts(options.subjects), **settings
+    )
+    return job, []
+
+
+def failures(evaluation: Evaluation) -> list[str]:
+    """Say in words what failed, the first few of them."""
+    reasons = list(dict.fromkeys(record.failure for record in evaluation.records if record.failure))
+    return [*reasons[:5], *([f"There are {len(reasons) - 5} more failures; see table.md."] if len(reasons) > 5 else [])]
+
+
+def write_error_label_map(file: Path, job: Job, evaluation: Evaluation, run: Run) -> None:
+    """Write the errors of all structures of one case into one label map."""
+    labels = combined_error_map(job.masks_of(record, run)[:2] for record in evaluation.records)
+    geometry = job.masks_of(evaluation.records[0], run)[2]
+    write_image(file, image_from_array(labels, geometry))
+
+
+def report_text(evaluation: Evaluation, warnings: Sequence[str]) -> str:
+    """Return what comes back to Slicer."""
+    first = evaluation.quantities[0]
+    values = [record.values[first.name] for record in evaluation.records]
+    mean = mean_with_interval(values, range(len(values))).mean
+    failed = sum(evaluation.is_failure(record) for record in evaluation.records)
+    return parameters_text(
+        {"cases": len(values), "failures": failed, "mean": f"{mean:.4f}", "warnings": " ".join(warnings)}
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], cancel_on_signal()))

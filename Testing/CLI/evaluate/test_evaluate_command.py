@@ -1,0 +1,140 @@
+"""The command that measures, as a user types it."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from fakes.ball_set import GEOMETRY, label_map, write_array, write_ball_set
+from MedSegAICore import __version__
+from MedSegAICore.evaluation.report.results import read_results
+from MedSegAICore.geometry import VolumeGeometry
+
+
+def dice_of(folder):
+    return {(r.item.subject, r.item.label): r.values["dice"] for r in read_results(folder / "results.json").records}
+
+
+def test_two_segmentations_are_compared(tmp_path, files, process):
+    out, report, errors = tmp_path / "out", tmp_path / "report.params", tmp_path / "errors.nrrd"
+    options = ("--labels", "liver=1,spleen=2", "--errorMap", errors, "--returnparameterfile", report)
+    finished = process(out, "--prediction", files[0], "--reference", files[1], *options)
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stderr == ""
+    progress = [float(value) for value in re.findall(r"<filter-progress>(.*?)</filter-progress>", finished.stdout)]
+    assert progress == sorted(progress)
+    assert progress[-1] == 1.0
+    assert finished.stdout.startswith("<filter-start>")
+    assert finished.stdout.rstrip().endswith("</filter-end>")
+    assert dice_of(out) == {("truth", "liver"): 0.75, ("truth", "spleen"): 1.0}
+    assert "cases = 2\nfailures = 0\nmean = 0.8750\n" in report.read_text()
+    written = {file.name for file in out.iterdir()}
+    assert written == {
+        "cases.csv", "cases.png", "errors", "records.jsonl", "results.json", "table.md", "volumes.png",
+    }  # fmt: skip
+    shown = sitk.GetArrayFromImage(sitk.ReadImage(str(errors)))
+    assert [np.count_nonzero(shown == value) for value in (1, 2, 3)] == [48 + 18, 16, 16]
+
+
+def test_a_folder_is_compared_and_what_does_not_match_is_named(tmp_path, folders, command, capsys):
+    out = tmp_path / "out"
+    assert command(out, "--predictions", folders[0], "--references", folders[1], "--name", "mine") == 0
+    said = capsys.readouterr().out
+    assert "Warning: Predictions without a reference are left out: stray.nrrd." in said
+    assert "Warning: There is no prediction for 'case_2.nii.gz'." in said
+    assert dice_of(out)["case_2", "label 1"] == 0
+    assert "| mine   | label 1 | 3 | 3        | 1        | 0.583 (" in (out / "table.md").read_text()
+
+
+def test_a_model_is_evaluated_and_the_same_command_asks_nothing_again(tmp_path, command, module, monkeypatch):
+    out, described = tmp_path / "out", write_ball_set(tmp_path / "balls")
+    line = (out, "--models", "adaptive", "--datasets", described, "--clicks", 2, "--device", "cpu", "--worst", 1)
+    assert command(*line) == 0
+    first = dice_of(out)
+    assert set(first) == {("p0", "ball"), ("p1", "ball")}
+    assert all(value > 0.8 for value in first.values())
+    assert (out / "clicks.png").exists()
+    answered = []
+    monkeypatch.setattr(module.Engine, "segment", lambda *_: answered.append(1) or 1 / 0)
+    assert command(*line[:-1], 0) == 0
+    assert dice_of(out) == first
+    assert not answered
+
+
+def test_a_comparison_is_made_anew_each_time(tmp_path, files, command):
+    out = tmp_path / "out"
+    line = (out, "--prediction", files[0], "--reference", files[1])
+    assert command(*line) == 0
+    write_array(files[0], label_map())
+    assert command(*line) == 0
+    assert set(dice_of(out).values()) == {1.0}
+
+
+def test_an_earlier_run_is_compared(tmp_path, files, command):
+    assert command(tmp_path / "before", "--prediction", files[0], "--reference", files[1]) == 0
+    earlier = tmp_path / "before" / "results.json"
+    reference = ("--reference", files[1], "--earlier", earlier)
+    assert command(tmp_path / "now", "--prediction", files[1], *reference, "--name", "better") == 0
+    assert "prediction (earlier)" in (tmp_path / "now" / "table.md").read_text()
+
+
+@pytest.mark.parametrize("resample", [False, True])
+def test_another_grid_is_refused_with_what_to_do_or_resampled(tmp_path, files, command, capsys, resample):
+    shifted = VolumeGeometry.from_components(GEOMETRY.shape, (1, 1, 2), (-10.4, 20, 30))
+    mine = write_array(tmp_path / "shifted.nrrd", label_map(), shifted)
+    options = ["--resample"] if resample else []
+    assert command(tmp_path / "out", "--prediction", mine, "--reference", files[1], *options) == (0 if resample else 1)
+    said = capsys.readouterr()
+    if resample:
+        assert dice_of(tmp_path / "out")["truth", "label 1"] == 1.0
+    else:
+        assert "'shifted.nrrd' and its reference lie on different grids" in said.err
+        assert "--resample" in said.err
+        assert said.err.count("\n") == 1
+        assert not (tmp_path / "out").exists()
+
+
+BAD_OPTIONS = {
+    "nothing": ([], "not clear what to evaluate"),
+    "two at once": (["--prediction", "{mine}", "--reference", "{truth}", "--models", "adaptive"], "not clear"),
+    "one file": (["--prediction", "{mine}"], "Give both --prediction and --reference"),
+    "one folder": (["--references", "{folder}"], "Give both --predictions and --references"),
+    "no such file": (["--prediction", "none.nrrd", "--reference", "{truth}"], "There is no file 'none.nrrd'"),
+    "no such folder": (["--predictions", "none", "--references", "{folder}"], "There is no folder 'none'"),
+    "models without data": (["--models", "adaptive"], "No data set is chosen"),
+    "data without models": (["--datasets", "{folder}/none.json"], "no description 'none.json'"),
+    "unknown data": (["--models", "adaptive", "--datasets", "nonesuch"], "not said where the files"),
+    "labels": (["--prediction", "{mine}", "--reference", "{truth}", "--labels", "liver="], "'liver=' cannot be read"),
+    "weights": (["--models", "adaptive", "--datasets", "x", "--weights", "y"], "not said where|weights 'y'"),
+    "tolerance": (["--prediction", "{mine}", "--reference", "{truth}", "--tolerance", "0"], "tolerance is 0"),
+    "an image": (["--prediction", "{mine}", "--reference", "{noise}"], "not whole numbers"),
+    "earlier": (
+        ["--prediction", "{mine}", "--reference", "{truth}", "--earlier", "{mine}"],
+        "does not hold the results",
+    ),
+    "error map": (["--predictions", "{folder}", "--references", "{folder}", "--errorMap", "x.nrrd"], "One error map"),
+}
+
+
+@pytest.mark.parametrize(("options", "complaint"), BAD_OPTIONS.values(), ids=BAD_OPTIONS)
+def test_what_is_wrong_is_said_in_one_sentence_and_nothing_is_written(
+    tmp_path, files, command, capsys, options, complaint
+):
+    noise = write_array(tmp_path / "noise.nrrd", np.random.default_rng(0).random(GEOMETRY.shape, np.float32))
+    names = {"mine": files[0], "truth": files[1], "folder": tmp_path, "noise": noise}
+    before = sorted(tmp_path.iterdir())
+    assert command(tmp_path / "out", *[option.format(**names) for option in options]) == 1
+    said = capsys.readouterr().err
+    assert re.search(complaint, said), said
+    assert said.count("\n") == 1
+    assert "Traceback" not in said
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(("option", "said"), [("--help", "examples:"), ("--version", __version__)])
+def test_help_and_version_are_printed(command, capsys, option, said):
+    with pytest.raises(SystemExit, match="0"):
+        command(option)
+    assert said in capsys.readouterr().out

@@ -1,0 +1,23 @@
+"""The XML that Slicer reads and the parser of the command line describe one and the same, as for the other module."""
+
+from __future__ import annotations
+
+from CLI.test_module_description import (  # noqa: F401  the same tests and fixtures, on this folder's script
+    description,
+    inputs,
+    options,
+    parameters,
+    test_both_know_the_same_parameters,
+    test_defaults_agree,
+    test_flags_and_positions_agree,
+    test_kinds_agree,
+    test_the_version_is_that_of_the_core,
+)
+from Core.evaluation.report.test_tables import evaluation_of, four_cases
+
+
+def test_the_report_holds_what_the_description_promises(parameters, inputs, module):  # noqa: F811
+    text = module.report_text(evaluation_of(*four_cases()), ["One.", "Two\nlines."])
+    values = dict(line.split(" = ") for line in text.splitlines())
+    assert set(values) == set(parameters) - set(inputs)
+    assert values == {"cases": "4", "failures": "0", "mean": "0.5500", "warnings": "One. Two lines."}
