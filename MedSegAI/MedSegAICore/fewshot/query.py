@@ -1,0 +1,163 @@
+"""Segment an image by what was learned from examples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ..engine.run import Run
+from ..errors import InvalidImage
+from ..volume import ImageVolume, VolumePatch
+from .features import LEAST_PRIOR, appearance_features, look_region, prior_features
+from .grids import (
+    Float32,
+    as_itk,
+    as_voxels,
+    bounded_spacing,
+    coarse_image,
+    extent_of,
+    fine_image,
+    grid_around,
+    normalised,
+    resampled,
+)
+from .prior import Priors, gather_priors
+from .registration import register
+from .support_model import SupportModel
+
+QUERY_VOXELS = 1_500_000
+"""The box that is classified has no more voxels."""
+
+PRIOR_SHARE = 0.5
+"""Weight of the registered prior beside the classifier's probability."""
+
+REGISTERING = 0.8
+"""Share of the time for registration."""
+
+CONSISTENT = 0.25
+"""A component stays if its highest prior is at least this share of the structure's highest."""
+
+
+@dataclass(frozen=True, eq=False)
+class RegisteredQuery:
+    """An image with the examples registered to it.
+
+    Parameters
+    ----------
+    image
+        The image.
+    fine
+        The box of it that may hold structures, float32 from 0 to 1.
+    priors
+        What the examples say about the box.
+    """
+
+    image: ImageVolume
+    fine: sitk.Image
+    priors: Priors
+
+
+def segment_query(model: SupportModel, query: ImageVolume, run: Run) -> dict[str, VolumePatch]:
+    """Return the probability of every structure: float32 patches (k, j, i) on the grid of the query.
+
+    Raises
+    ------
+    InvalidImage
+        The image is too small, or it is a slice and the examples are volumes, or the other way round.
+    Cancelled
+        The run was stopped.
+    """
+    registered = register_query(model, query, run.part(0.0, REGISTERING))
+    return probability_patches(model, registered, classified(model, registered, run.part(REGISTERING, 1.0)))
+
+
+def register_query(model: SupportModel, query: ImageVolume, run: Run) -> RegisteredQuery:
+    """Return a query with all examples registered to it; raises what `segment_query` raises."""
+    image = normalised(query)
+    if image.GetDimension() != len(model.spacing):
+        kinds = ("slice", "volume") if image.GetDimension() == 2 else ("volume", "slice")
+        message = f"The image is a {kinds[0]}, but the examples are {kinds[1]}s."
+        raise InvalidImage(message, f"Choose a {kinds[1]}.")
+    coarse = coarse_image(image)
+    registrations = []
+    for number, scan in enumerate(model.scans):
+        run.step(number / len(model.scans), f"registering example {number + 1} of {len(model.scans)}")
+        registrations.append(register(coarse, scan.coarse, run))
+    likely = np.zeros(sitk.GetArrayViewFromImage(coarse).shape, dtype=np.float32)
+    for scan, registration in zip(model.scans, registrations, strict=True):
+        mask = sitk.Cast(scan.labels > 0, sitk.sitkFloat32)
+        for transform in (registration.deformable, registration.affine):
+            likely += sitk.GetArrayFromImage(resampled(mask, coarse, transform, outside=0.0))
+    region = likely > LEAST_PRIOR
+    if not region.any():  # registration left the image: look everywhere
+        region[...] = True
+    grid = _look_grid(coarse, region, model)
+    fine = fine_image(image, grid)
+    return RegisteredQuery(query, fine, gather_priors(fine, model.scans, registrations, len(model.labels), run))
+
+
+def _look_grid(coarse: sitk.Image, region: NDArray[np.bool_], model: SupportModel) -> sitk.Image:
+    spacing = np.array(model.spacing)
+    margin = int(np.ceil(2 * model.reach * float(np.max(spacing / np.array(coarse.GetSpacing())))))
+    grid = grid_around(coarse, region, margin, spacing)
+    return grid_around(coarse, region, margin, bounded_spacing(extent_of(grid), spacing, QUERY_VOXELS))
+
+
+def classified(model: SupportModel, registered: RegisteredQuery, run: Run) -> Float32:
+    """Return the probability (structures, ...) of every structure on the box of a query."""
+    prior = registered.priors.weighted
+    region = look_region(prior, model.reach)
+    answer = np.zeros_like(prior)
+    if not region.any():
+        return answer
+    run.step(0.0, "classifying")
+    appearance = appearance_features(sitk.GetArrayFromImage(registered.fine), region, run)
+    table = np.concatenate([appearance, prior_features(prior, region)], axis=1)
+    mean = np.mean([one.probabilities(table, run) for one in model.classifiers], axis=0)
+    answer[:, region] = PRIOR_SHARE * prior[:, region] + (1 - PRIOR_SHARE) * mean[:, 1:].T
+    run.check()
+    return without_stray_parts(answer, prior)
+
+
+def without_stray_parts(answer: Float32, prior: Float32) -> Float32:
+    """Return the probabilities (structures, ...) without the components that the prior knows nothing of."""
+    kept = answer.copy()
+    winner = winners(answer)
+    for label, (of_label, known) in enumerate(zip(kept, prior, strict=True)):
+        parts, count = ndimage.label(winner == label + 1)
+        if count < 2:
+            continue
+        highest = ndimage.maximum(known, parts, np.arange(1, count + 1))
+        stray = 1 + np.flatnonzero(highest < CONSISTENT * max(highest))
+        of_label[np.isin(parts, stray)] = 0
+    return kept
+
+
+def winners(probabilities: Float32) -> NDArray[np.int64]:
+    """Return 1 where the first structure is likelier than the others and the background, and so on; 0 elsewhere."""
+    background = 1 - probabilities.sum(axis=0, keepdims=True)
+    return np.asarray(np.concatenate([background, probabilities]).argmax(axis=0))
+
+
+def probability_patches(model: SupportModel, registered: RegisteredQuery, answer: Float32) -> dict[str, VolumePatch]:
+    """Return probabilities (structures, ...) on the box of a query as patches of the query, in its storage order."""
+    view = registered.image.canonical().geometry
+    blank = as_itk(np.zeros(view.shape, dtype=np.uint8), view)
+    patches = {}
+    for label, values in zip(model.labels, answer, strict=True):
+        box = sitk.GetImageFromArray(values)
+        box.CopyInformation(registered.fine)
+        whole = as_voxels(resampled(box, blank, outside=0.0), view)
+        patches[label] = VolumePatch.whole(whole, view).tight().in_storage_order(registered.image.geometry)
+    return patches
+
+
+def masks_from(patches: dict[str, VolumePatch]) -> dict[str, VolumePatch]:
+    """Return the mask of every structure: where it is likelier than the others and the background."""
+    geometry = next(iter(patches.values())).geometry
+    winner = winners(np.stack([patch.full() for patch in patches.values()]))
+    return {label: VolumePatch.whole(winner == value, geometry).tight() for value, label in enumerate(patches, start=1)}
