@@ -116,6 +116,8 @@ def test_a_node_that_is_deleted_during_a_run_ends_it_quietly(case, what) -> None
     assert not case.session.canApply
     assert case.driver.picture().shape
     case.effect.apply()
+    visible = [node for node in slicer.util.getNodesByClass("vtkMRMLMarkupsNode") if node.GetDisplayVisibility()]
+    assert visible == []
 
 
 def test_a_segment_that_is_deleted_during_a_run_ends_it_quietly(case) -> None:

@@ -145,6 +145,25 @@ def test_a_saved_scene_brings_prompts_and_options_back(case, tmp_path) -> None:
     assert session.canApply
 
 
+def test_a_restored_point_asks_when_it_is_dragged(case, tmp_path) -> None:
+    case.prompt()
+    bundle = str(tmp_path / "work.mrb")
+    assert case.driver.scene.WriteToMRB(bundle)
+    case.driver.close_scene()
+    assert case.driver.scene.ReadFromMRB(bundle)
+    editor = case.driver.open_editor(slicer.util.getNode("CT"), slicer.util.getNode("Segmentation"), "organ")
+    editor.setActiveEffectByName("AI Prompt")
+    session = editor.activeEffect().self().session
+    case.look_at(CENTER)
+
+    (node,) = session.store.nodes()
+    node.SetNthControlPointPositionWorld(0, case.at((46, 55, 10)))
+    node.InvokeEvent(node.PointEndInteractionEvent)
+
+    case.wait(lambda: session.canApply)
+    assert session.promptCount == 1
+
+
 def case_geometry(volume):
     from MedSegAILib.mrml.volumes import volumeGeometry
 

@@ -7,7 +7,7 @@ import pytest
 import slicer
 from Host.nodes import add_linear_transform, add_points, put_under
 from MedSegAICore.prompts import BoxPrompt, LassoPrompt, PointPrompt, ScribblePrompt, SlicePlane
-from MedSegAILib.mrml.prompt_store import PromptStore
+from MedSegAILib.mrml.prompt_store import PromptStore, removeOrphans
 from MedSegAILib.mrml.volumes import volumeGeometry
 
 TURNED = [[0, -1, 0, 5], [1, 0, 0, 2], [0, 0, 1, 3], [0, 0, 0, 1.0]]
@@ -126,6 +126,18 @@ def test_prompts_are_hidden_and_shown_together(store, volumeNode, at):
     assert not any(node.GetDisplayVisibility() for node in store.nodes())
     store.setVisible(True)
     assert all(node.GetDisplayVisibility() for node in store.nodes())
+
+
+def test_prompts_go_with_their_segmentation_and_no_other_markups_do(store, segmentationNode, at, scene):
+    own = add_points([(1, 2, 3)], "mine")
+    store.addPoint(at(3, 4))
+    removeOrphans(scene)
+    assert store.count == 1
+
+    scene.RemoveNode(segmentationNode)
+    removeOrphans(scene)
+
+    assert slicer.util.getNodesByClass("vtkMRMLMarkupsNode") == [own]
 
 
 def test_a_saved_scene_brings_every_prompt_back(store, segmentationNode, volumeNode, at, scene, tmp_path):

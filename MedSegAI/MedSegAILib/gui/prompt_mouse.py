@@ -32,7 +32,7 @@ class PromptMouse:
 
     def __init__(self, session, mayEdit):
         self._session, self._mayEdit = session, mayEdit
-        self._line = self._finish = self._lastView = None
+        self._line = self._plane = self._addTo = self._lastView = None
         self.tool, self.positive, self.radius = POINT, True, 2.0
 
     def press(self, interactor, sliceWidget):
@@ -46,12 +46,13 @@ class PromptMouse:
             return True
         positive = self.positive != bool(interactor.GetControlKey())
         if self.tool == POINT:
-            self._session.addPoint(slicePlane(sliceNode), positionInWorld(sliceNode, xy), positive)
+            ras = positionInWorld(sliceNode, xy)
+            self._session.add(slicePlane(sliceNode), lambda store: store.addPoint(ras, positive))
             return True
         renderer = sliceWidget.sliceView().renderWindow().GetRenderers().GetFirstRenderer()
         color = POSITIVE_COLOR if positive or self.tool == BOX else NEGATIVE_COLOR
         self._line = DrawnLine(renderer, sliceNode, xy, color, isRectangle=self.tool == BOX)
-        self._finish = self._finisher(slicePlane(sliceNode), positive)
+        self._plane, self._addTo = slicePlane(sliceNode), self._adder(slicePlane(sliceNode), positive)
         return True
 
     def move(self, interactor, sliceWidget):
@@ -68,11 +69,11 @@ class PromptMouse:
         if self._line is None:
             return False
         self._line.moveTo(interactor.GetEventPosition())
-        line, finish = self._line, self._finish
+        line, addTo = self._line, self._addTo
         self.stop()
         sliceWidget.sliceView().scheduleRender()
         if line.isLong:
-            finish(line.worldPoints)
+            self._session.add(self._plane, lambda store: addTo(store, line.worldPoints))
         return True
 
     def addRegion(self):
@@ -83,21 +84,22 @@ class PromptMouse:
         center = positionInWorld(node, [size / 2 for size in node.GetDimensions()[:2]])
         edge = REGION_SHARE * min(node.GetFieldOfView()[:2])
         if self._session.store is not None and self._mayEdit():
-            self._session.addRegion(plane, center, (edge, edge, edge), axes)
+            self._session.add(plane, lambda store: store.addRegion(center, (edge, edge, edge), axes))
 
     def stop(self):
         """Drop what is half drawn."""
         if self._line is not None:
             self._line.remove()
-        self._line = self._finish = None
+        self._line = None
 
-    def _finisher(self, plane, positive):
-        session, radius = self._session, self.radius
+    def _adder(self, plane, positive):
+        """Return what puts the world points of a drawn line into a store."""
+        radius = self.radius
         if self.tool == BOX:
-            return lambda points: session.addFlatBox(plane, points[0], points[-1])
+            return lambda store, points: store.addFlatBox(plane, points[0], points[-1])
         if self.tool == LASSO:
-            return lambda points: session.addLasso(plane, points, positive)
-        return lambda points: session.addScribble(plane, points, radius, positive)
+            return lambda store, points: store.addLasso(points, positive)
+        return lambda store, points: store.addScribble(points, radius, positive)
 
     def _isOnPoint(self, sliceNode, xy):
         def isNear(ras):

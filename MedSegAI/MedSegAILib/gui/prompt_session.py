@@ -7,23 +7,28 @@ import logging
 import slicer
 import vtk
 from MedSegAICore.errors import MedSegAIError, NoPositivePrompt, PromptOutsideImage
-from MedSegAICore.prompts import SlicePlane
+from MedSegAICore.prompts import PointPrompt, SlicePlane
 from MedSegAICore.request import CleanUp, PromptTask, SliceScope, VolumeScope
 from MedSegAICore.segmentation_file import RECIPE_TAG, tag_text
 from slicer.i18n import tr as _
 
 from ..mrml.mask_prompts import maskPrompts
 from ..mrml.node_watch import NodeWatch
+from ..mrml.prompt_store import removeOrphans
+from ..mrml.prompts import slicePlane
 from ..mrml.segments import SegmentWriter
 from ..mrml.source_images import SourceImages
 from .event_loop import later
 from .prompt_settings import PromptSettings
 from .prompt_work import WHOLE_VOLUME, Answer, PromptWork
 from .run_controller import RunController
-from .slice_previews import SlicePreviews
+from .slice_previews import SlicePreviews, sliceWidgets
 
 PROMPT_EVENTS = (slicer.vtkMRMLMarkupsNode.PointEndInteractionEvent, slicer.vtkMRMLMarkupsNode.PointRemovedEvent)
 """What happens to prompts when the user drags or deletes them."""
+
+CLEAN_UP_DELAY = 150
+"""A mask is cleaned up again when a slider has rested for this long [ms]; that can take a while."""
 
 VOLUME_EVENTS = (
     vtk.vtkCommand.ModifiedEvent,
@@ -91,7 +96,7 @@ class PromptSession:
 
     def turnTo(self, segmentationNode, segmentId, volumeNode):
         """Work on another segment; None or "" for what is not chosen."""
-        self._works = [work for work in self._works if work.isAlive]
+        self._removeDead()
         if (
             self._work is not None
             and self._work.isAlive
@@ -120,29 +125,23 @@ class PromptSession:
         if any(getattr(old, name) != getattr(settings, name) for name in asks):
             self._askAgain()
         elif old.cleanUp != settings.cleanUp or settings.cleanUp != CleanUp():
-            self._show()
+            later(CLEAN_UP_DELAY, lambda: self._show() if self.settings is settings else None)
         else:
             self._previews.setColors(self._color, settings.threshold)
 
-    def addPoint(self, plane, ras, positive):
-        """Take a click on a slice [mm]."""
-        self._add(plane, lambda store: store.addPoint(ras, positive))
+    def add(self, plane, addTo):
+        """Take a prompt on a slice and ask what it means there.
 
-    def addFlatBox(self, plane, corner, opposite):
-        """Take a box on a slice between two corners [mm]."""
-        self._add(plane, lambda store: store.addFlatBox(plane, corner, opposite))
-
-    def addLasso(self, plane, points, positive):
-        """Take an outline (n, 3) [mm] on a slice."""
-        self._add(plane, lambda store: store.addLasso(points, positive))
-
-    def addScribble(self, plane, points, radius, positive):
-        """Take a stroke (n, 3) [mm] of a pen of `radius` [mm] on a slice."""
-        self._add(plane, lambda store: store.addScribble(points, radius, positive))
-
-    def addRegion(self, plane, center, size, axes):
-        """Add a box with depth, to be moved by its handles."""
-        self._add(plane, lambda store: store.addRegion(center, size, axes))
+        Parameters
+        ----------
+        plane
+            The `SlicePlane`.
+        addTo
+            Puts the prompt into the `PromptStore` that it is called with.
+        """
+        if self._work is not None:
+            self._guarded(lambda: self._change(addTo))
+            self._guarded(lambda: self._askSlice(plane))
 
     def undoPrompt(self):
         """Take the newest prompt back."""
@@ -153,7 +152,7 @@ class PromptSession:
     def clearPrompts(self):
         """Remove all prompts of the segment and what was found with them."""
         if self._work is not None:
-            self._runs.cancel()
+            self._runs.cancel(self._work.routingKey(""))
             self._change(lambda store: store.clear())
             self._work.forget()
             self._show()
@@ -173,7 +172,7 @@ class PromptSession:
         work = self._work
         if work is None or not self._isCurrent(work) or not work.answers:
             return False
-        self._runs.cancel()
+        self._runs.cancel(work.routingKey(""))
         threshold, cleanUp = self.settings.threshold, self.settings.cleanUp
         tags = {RECIPE_TAG: tag_text(next(iter(work.answers.values())).recipe(threshold, cleanUp).to_json())}
         changes = work.changes(threshold, cleanUp, self.settings.mode)
@@ -187,6 +186,12 @@ class PromptSession:
         self.say(" ".join(written.warnings) or _("Applied."))
         return written.segmentId is not None
 
+    def _removeDead(self):
+        """Forget segments that are gone, and the prompts of segmentations that are gone."""
+        self._works = [work for work in self._works if work.isAlive]
+        if not slicer.mrmlScene.IsBatchProcessing():  # while a scene is read, references are not complete
+            removeOrphans(slicer.mrmlScene)
+
     def _workOn(self, segmentationNode, segmentId, volumeNode):
         for work in self._works:
             if work.isAbout(segmentationNode, segmentId, volumeNode):
@@ -195,7 +200,7 @@ class PromptSession:
         return self._works[-1]
 
     def _leave(self):
-        if self._work is not None and self._work.isAlive:
+        if self._work is not None:
             self._work.store.setVisible(False)
         self._work, self.message = None, ""
         self._watch.stop()
@@ -204,18 +209,7 @@ class PromptSession:
 
     def _prepare(self):
         """Hand the volume to the engine process ahead of the first click."""
-        self._engine.start()
         self._guarded(lambda: self._engine.prepare(self._images.of(self._work.volumeNode)))
-
-    def _add(self, plane, addTo):
-        if self._work is None:
-            return
-
-        def add():
-            self._change(addTo)
-            self._askSlice(plane)
-
-        self._guarded(add)
 
     def _change(self, change):
         """Change prompts without taking that for the user's dragging."""
@@ -234,13 +228,11 @@ class PromptSession:
     def _followPrompts(self):
         """Ask again after a prompt was dragged or deleted; where one was dragged to becomes a slice of its own."""
         work = self._work
-        if work.planes:
-            newest = list(work.planes.values())[-1]
-            for prompt in work.store.prompts(self._imageOf(work).geometry):
-                position = getattr(prompt, "position_ras", None)
-                if position is not None and prompt.positive:
-                    plane = SlicePlane(position, newest.right_ras, newest.down_ras)
-                    work.planes.setdefault(work.promptsOn(plane)[0], plane)
+        seen = list(work.planes.values()) or [slicePlane(widget.mrmlSliceNode()) for widget in sliceWidgets()[:1]]
+        for prompt in work.store.prompts(self._imageOf(work).geometry):
+            if seen and isinstance(prompt, PointPrompt) and prompt.positive:
+                plane = SlicePlane(prompt.position_ras, seen[-1].right_ras, seen[-1].down_ras)
+                work.planes.setdefault(work.promptsOn(plane)[0], plane)
         self._askAgain()
 
     def _volumeChanged(self):
@@ -250,7 +242,7 @@ class PromptSession:
     def _checkVolume(self):
         if not self._work.isAlive or self._isCurrent(self._work) or not self._work.planes:
             return
-        self._runs.cancel()
+        self._runs.cancel(self._work.routingKey(""))
         self._work.forget()
         self._show()
         self.say(_("The volume has changed. Your prompts are kept; click again or propagate."))

@@ -92,12 +92,12 @@ class RunController:
         later(PATIENCE, self._onChange)
         self._onChange()
 
-    def cancel(self):
-        """Stop everything that is under way; nothing more is heard of it."""
-        runs, self._runs = self._runs, {}
-        for run in runs.values():
-            self._engine.cancel(run.ticket)
-        if runs:
+    def cancel(self, start=""):
+        """Stop what is under way and has a key that begins with `start`; nothing more is heard of it."""
+        stopped = [key for key in self._runs if key.startswith(start)]
+        for key in stopped:
+            self._engine.cancel(self._runs.pop(key).ticket)
+        if stopped:
             self._onChange()
 
 

@@ -192,6 +192,13 @@ class PromptStore:
         return node
 
 
+def removeOrphans(scene):
+    """Remove prompts whose segmentation is not in the scene any more."""
+    for node in slicer.util.getNodesByClass("vtkMRMLMarkupsNode", scene):
+        if node.GetAttribute(SEGMENT_ATTRIBUTE) and node.GetNodeReference(SEGMENTATION_ROLE) is None:
+            scene.RemoveNode(node)
+
+
 def _promptOf(entry, geometry):
     if entry.point is not None:
         # the list holds points that are not placed yet, which have no prompt
