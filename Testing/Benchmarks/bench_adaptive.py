@@ -26,7 +26,6 @@ sys.path[:0] = [str(ROOT / "MedSegAI"), str(ROOT / "Testing")]
 
 import numpy as np  # noqa: E402  after the path
 from Benchmarks.large_ct import CASES, LARGE_SHAPE, Case, large_case, slice_case  # noqa: E402
-from Benchmarks.peak_memory import peak_bytes  # noqa: E402
 from MedSegAICore import (  # noqa: E402
     Engine,
     ImageVolume,
@@ -37,6 +36,7 @@ from MedSegAICore import (  # noqa: E402
 )
 from MedSegAICore.engine.run import CancelToken  # noqa: E402
 from MedSegAICore.errors import Cancelled  # noqa: E402
+from MedSegAICore.evaluation.peak_memory import peak_bytes  # noqa: E402
 from MedSegAICore.request import SliceScope  # noqa: E402
 
 SEED = 20

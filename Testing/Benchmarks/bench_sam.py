@@ -25,10 +25,10 @@ sys.path[:0] = [str(ROOT / "MedSegAI"), str(ROOT / "Testing")]
 
 import numpy as np  # noqa: E402  after the path
 import torch  # noqa: E402
-from Benchmarks.peak_memory import peak_bytes  # noqa: E402
 from MedSegAICore.engine.cache import ByteBoundedCache  # noqa: E402
 from MedSegAICore.engine.device import DevicePlan, probe_hardware  # noqa: E402
 from MedSegAICore.engine.run import Run  # noqa: E402
+from MedSegAICore.evaluation.peak_memory import peak_bytes  # noqa: E402
 from MedSegAICore.models.catalogue import load_catalogue  # noqa: E402
 from MedSegAICore.networks.sam import ARCHITECTURES, Sam  # noqa: E402
 from MedSegAICore.networks.segment_anything_package import load_modeling  # noqa: E402

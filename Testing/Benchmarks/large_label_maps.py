@@ -15,9 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from Benchmarks.peak_memory import peak_bytes
 from MedSegAICore.evaluation.metrics.pair import pairs_of
 from MedSegAICore.evaluation.metrics.registry import measure, standard_metrics
+from MedSegAICore.evaluation.peak_memory import peak_bytes
 from MedSegAICore.geometry import VolumeGeometry
 from MedSegAICore.phantom.anatomy import Structure, abdomen
 from MedSegAICore.phantom.scanner import HOUNSFIELD_UNITS, oblique_grid, render

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import median
 
+from ..evaluation.report.markdown import markdown_table
 from .job import Segmented
 
 HEADER = ("scan", "structure", "Dice: box", "1 click", "all clicks", "clicks", "first answer [s]", "next answers [s]")
@@ -32,13 +33,7 @@ def row_of(scan: str, segmented: Segmented) -> Row:
 
 def markdown(rows: Sequence[Row]) -> str:
     """Return the table as Markdown whose columns also line up as plain text."""
-    table = [HEADER, *rows]
-    widths = [max(len(row[column]) for row in table) for column in range(len(HEADER))]
-    lines = [
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in table
-    ]
-    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
-    return "\n".join([lines[0], rule, *lines[1:]]) + "\n"
+    return markdown_table(HEADER, rows)
 
 
 def write_csv(file: Path, rows: Iterable[Row]) -> None:

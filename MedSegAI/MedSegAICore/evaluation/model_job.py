@@ -65,7 +65,7 @@ def job_of_models(
     }
     methods = {model: EngineClicks(engine, model) for model in models}
     settings = {
-        "Data sets": [f"{dataset.name} ({len(dataset.subjects)} subjects)" for dataset in datasets],
+        "Data sets": [f"{dataset.name} (subjects: {len(dataset.subjects)})" for dataset in datasets],
         "Labels": ", ".join(labels) or "all",
         "Subjects": ", ".join(subjects) or "all",
         "Tolerance": tolerance,

@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from itertools import cycle
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +32,8 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "<", ">")
 FAILURE_COLOR, GREY = "#B00020", "#666666"
 TRUE_VOLUME, VOLUME_DIFFERENCE = "true_volume", "volume_difference"
 ROW_INCHES, PANEL_INCHES, DOTS_PER_INCH = 0.42, 4.6, 150
+LONGEST_TITLE = 80
+
 WIDE_RANGE = 20
 """Volumes that differ by more than this factor are shown on a logarithmic axis."""
 
@@ -81,7 +84,7 @@ def draw_cases(evaluation: Evaluation) -> Figure | None:
     if not quantity.unit and quantity.higher_is_better:
         axes.set_xlim(-0.02, 1.02)
     axes.grid(axis="x", color="#dddddd", linewidth=0.8)
-    _finish(figure, f"{quantity.title} of every case: {evaluation.protocol}")
+    _finish(figure, f"{quantity.title} of every case", evaluation.protocol)
     _legend(figure, *_meaning_of_marks())
     return figure
 
@@ -100,7 +103,7 @@ def draw_volumes(evaluation: Evaluation) -> Figure | None:
         axes.set_xlabel(f"mean of both volumes [{unit}]")
         axes.set_title(f"{method}: {agreement} {unit}", fontsize=9)
     panels[0].set_ylabel(f"predicted - reference [{unit}]")
-    _finish(figure, f"Volumes against the reference: {evaluation.protocol}")
+    _finish(figure, "Volumes against the reference", evaluation.protocol)
     _legend(figure, *panels[0].get_legend_handles_labels())
     return figure
 
@@ -138,7 +141,7 @@ def draw_clicks(evaluation: Evaluation) -> Figure | None:
     axes.set_ylabel(f"mean {first.title}, band: {CONFIDENCE:.0%} interval")
     axes.set_ylim(0, 1.02)
     axes.grid(color="#dddddd", linewidth=0.8)
-    _finish(figure, f"{first.title} against clicks: {evaluation.protocol}")
+    _finish(figure, f"{first.title} against clicks", evaluation.protocol)
     _legend(figure, *axes.get_legend_handles_labels())
     return figure
 
@@ -203,8 +206,8 @@ def _figure(width: float, height: float) -> Figure:
     return figure
 
 
-def _finish(figure: Figure, title: str) -> None:
-    figure.suptitle(title, fontsize=12)
+def _finish(figure: Figure, title: str, protocol: str) -> None:
+    figure.suptitle(f"{title}\n{shorten(protocol, LONGEST_TITLE)}", x=0.01, ha="left", fontsize=11)
     figure.supxlabel(NOTICE, fontsize=7, color=GREY)
     for axes in figure.axes:
         axes.spines[["top", "right"]].set_visible(False)
@@ -220,4 +223,4 @@ def _meaning_of_marks() -> tuple[list[Artist], list[str]]:
 
 
 def _legend(figure: Figure, handles: Sequence[Artist], labels: Sequence[str]) -> None:
-    figure.legend(handles, labels, loc="outside right upper", fontsize=8, frameon=False)
+    figure.legend(handles, labels, loc="outside right center", fontsize=8, frameon=False)
