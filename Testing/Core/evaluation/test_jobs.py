@@ -128,7 +128,7 @@ def test_a_folder_is_compared_by_file_name_and_what_is_missing_is_a_failure(tmp_
     assert liver == [1.0, 0.75, 0.0, 0.0]
     text = (tmp_path / "out" / "table.md").read_text()
     assert "| m      | liver  | 4 | 4        | 2        | 0.438 (" in text
-    assert min(file.name for file in (tmp_path / "out" / "errors").iterdir()) == "01_m_case_2_liver.seg.nrrd"
+    assert min(file.name for file in (tmp_path / "out" / "errors").iterdir()) == "error_001_m_case_2_liver.seg.nrrd"
 
 
 def test_without_a_list_of_labels_those_of_each_case_are_taken(folders):

@@ -72,7 +72,7 @@ def _plots(folder: Path, evaluation: Evaluation) -> tuple[str, ...]:
 
 def _error_maps(folder: Path, worst: Sequence[CaseRecord], masks_of: MasksOf, run: Run) -> None:
     """Write the error maps of the worst cases, numbered from the worst on, in place of those of an earlier run."""
-    for old in folder.glob("*.seg.nrrd"):
+    for old in folder.glob("error_[0-9][0-9][0-9]_*.seg.nrrd"):
         old.unlink()
     for number, record in enumerate(worst, start=1):
         run.step((number - 1) / len(worst), f"error map: {described(record.item)}")
@@ -83,4 +83,4 @@ def _error_maps(folder: Path, worst: Sequence[CaseRecord], masks_of: MasksOf, ru
         folder.mkdir(exist_ok=True)
         name = "_".join(filter(None, (record.method, record.item.subject, record.item.label, record.item.variant)))
         plain = "".join(letter if letter.isalnum() or letter in "-." else "_" for letter in name)
-        write_error_map(folder / f"{number:02}_{plain}.seg.nrrd", prediction, truth, geometry)
+        write_error_map(folder / f"error_{number:03}_{plain}.seg.nrrd", prediction, truth, geometry)

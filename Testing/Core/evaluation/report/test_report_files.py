@@ -84,10 +84,12 @@ def test_error_maps_are_written_for_the_worst_cases_and_replace_older_ones(tmp_p
         return (truth if record.item.subject == "s1" else np.roll(truth, 1, axis=2)), truth, GEOMETRY
 
     (tmp_path / "errors").mkdir()
-    (tmp_path / "errors" / "01_old.seg.nrrd").touch()
+    (tmp_path / "errors" / "error_001_old.seg.nrrd").touch()
+    (tmp_path / "errors" / "mine.seg.nrrd").touch()
     records = [a_record("s0", "left/lung", dice=0.5), a_record("s1", dice=0.4), a_record("s2", dice=0.9)]
     write_report(tmp_path, evaluation_of(*records), None, masks, 2, Run())
-    assert [file.name for file in (tmp_path / "errors").iterdir()] == ["02_m_s0_left_lung.seg.nrrd"]
+    names = sorted(file.name for file in (tmp_path / "errors").iterdir())
+    assert names == ["error_002_m_s0_left_lung.seg.nrrd", "mine.seg.nrrd"]
 
 
 def test_an_error_map_tells_what_is_right_added_and_missed(tmp_path):
