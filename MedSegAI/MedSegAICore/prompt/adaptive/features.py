@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,17 +44,22 @@ class IntensityScale:
     values: NDArray[np.float64]
 
     @classmethod
-    def of_sample(cls, sample: NDArray[np.float32]) -> IntensityScale:
+    def of_sample(cls, sample: NDArray[np.floating]) -> IntensityScale:
         """Return the scale of the intensities around the prompts."""
         knots = np.quantile(sample.astype(np.float64), np.linspace(0, 1, KNOTS))
         low, high = knots[3], knots[-4]
         linear = np.clip((knots - low) / (high - low), 0, 1) if high > low else np.zeros(KNOTS)
-        strictly = knots + np.arange(KNOTS) * 1e-7 * (1 + np.abs(knots).max())
+        strictly = knots + np.arange(KNOTS) * 1e-7 * (np.abs(knots).max() or 1.0)
         return cls(strictly, 0.5 * np.linspace(0, 1, KNOTS) + 0.5 * linear)
 
     def apply(self, array: Float32) -> Float32:
         """Return the scaled intensities."""
         return np.interp(array, self.knots, self.values).astype(np.float32)
+
+    def stretched(self, array: NDArray[Any]) -> Float32:
+        """Return the intensities on a linear scale on which the sample reaches from 0 to 1, cut off there."""
+        low, high = self.knots[0], self.knots[-1]
+        return np.asarray((np.clip(array, low, high) - low) / (high - low), dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +68,8 @@ class Features:
 
     Parameters
     ----------
+    scale
+        The intensity scale.
     edge_image
         Hardly smoothed scaled intensities (k, j, i), for edges.
     code
@@ -73,6 +81,7 @@ class Features:
         Price of a millimetre for geodesic distances (k, j, i), at least 1.
     """
 
+    scale: IntensityScale
     edge_image: Float32
     code: NDArray[np.int32]
     table: Float32
@@ -109,6 +118,7 @@ def compute_features(region: WorkRegion, scale: IntensityScale, edge_price: floa
     gradient = np.sqrt(sum(part * part for part in _gradient(codes[0], step)))
     run.check()
     return Features(
+        scale=scale,
         edge_image=_blurred(scaled, EDGE_SCALE, step),
         code=_joint_bin(codes[0], codes[1]),
         table=np.stack([_standardised(column) for column in columns]),

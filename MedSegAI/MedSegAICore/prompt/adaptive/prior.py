@@ -69,7 +69,7 @@ def build_prior(
     run.check()
     return Prior(
         start=start,
-        lasting=reach + shut_out + clicked + np.float32(settings.inclination),
+        lasting=reach + shut_out + clicked + np.float32(_inclination(evidence, settings)),
         examples=_first_examples(evidence, enclosed, region, extent, start, reach),
         clicks=Examples(
             neighbourhoods(evidence.positive_strokes(), region), neighbourhoods(evidence.negative_strokes(), region)
@@ -77,6 +77,12 @@ def build_prior(
         nearness=np.maximum(np.exp(reach), np.float32(0.02)),
         seeds=stroke_seeds(evidence, region),
     )
+
+
+def _inclination(evidence: Evidence, settings: AdaptiveSettings) -> float:
+    """Return the log odds that every voxel gets; what the clicks have in common fades in with their number."""
+    added, taken_away = len(evidence.positive_strokes()), len(evidence.negative_strokes())
+    return settings.inclination + settings.lesson * (added - taken_away) / (added + taken_away + 2)
 
 
 def _reach(

@@ -10,9 +10,11 @@ from scipy import ndimage
 
 from ...engine.run import Run
 from ...volume import nonzero_bounds
-from .arrays import Cut, Float32
+from .arrays import Cut, Float32, Mask
+from .evidence import Evidence
 from .evolution import Scene
 from .random_walker import Accuracy, EdgeWeights, Seeds, walk
+from .region import WorkRegion
 from .settings import AdaptiveSettings
 
 CERTAIN = 0.1
@@ -20,6 +22,9 @@ CERTAIN = 0.1
 
 FAINT = 0.1
 """Blocks below this probability, and not beside others, are outside beyond doubt: their voxels are not kept."""
+
+TRUST_SHARE = 1 / 16
+"""Trust in the blocks' answer where it is unsure: little, as the edges of voxels are sharper than those of blocks."""
 
 SLAB_VOXELS = 2_000_000
 """Voxels that are refined at once, for their memory."""
@@ -29,11 +34,11 @@ SLAB_OVERLAP = 4
 
 NOTHING = (slice(0, 0), slice(0, 0), slice(0, 0))
 
-FULL_RESOLUTION = Accuracy(steps=12, tolerance=5e-3)
+FULL_RESOLUTION = Accuracy(steps=16, tolerance=5e-3)
 
 
 def refined(
-    scene: Scene, coarse: Float32, array: NDArray[Any], settings: AdaptiveSettings, run: Run
+    scene: Scene, coarse: Float32, evidence: Evidence, array: NDArray[Any], settings: AdaptiveSettings, run: Run
 ) -> tuple[Float32, Cut]:
     """Return the probability (k, j, i) on the voxels around the structure, and where in the region they lie.
 
@@ -41,6 +46,8 @@ def refined(
     ----------
     scene, coarse
         A scene and the answer on its blocks.
+    evidence
+        The prompts; strokes hold at full resolution too.
     array
         Intensities of the whole volume.
     settings
@@ -56,24 +63,57 @@ def refined(
     if region.factor == (1, 1, 1) or fine.size == 0:
         return fine, voxels
     image = array[region.bounds][voxels]
+    beside_border = _beside_border(coarse > 0.5)
     depth = max(1, SLAB_VOXELS // (fine.shape[1] * fine.shape[2]))
     before = fine[:0]  # coarse answers of the slices below, which the slab's walker sees
     for first in range(0, len(fine), depth):
         run.step(first / len(fine), "Refining the border")
         last = min(first + depth, len(fine))
-        seen = slice(first - len(before), last + SLAB_OVERLAP)
-        own = np.concatenate([before, fine[first : seen.stop]])
-        slab = _refined_slab(own, image[seen], region.voxel_mm, settings, run)
-        start, before = len(before), fine[max(first, last - SLAB_OVERLAP) : last].copy()
-        fine[first:last] = slab[start : start + last - first]
+        low, high = first - len(before), min(last + SLAB_OVERLAP, len(fine))
+        own = np.concatenate([before, fine[first:high]])
+        cut = (slice(voxels[0].start + low, voxels[0].start + high), *voxels[1:])
+        edges = _edges(scene.features.scale.stretched(image[low:high]), region, settings)
+        unsure = region.repeated(beside_border, cut) & (own >= CERTAIN) & (own <= 1 - CERTAIN)
+        slab = _walked(own, unsure, _strokes_in(cut, evidence, region), edges, settings, run)
+        before = fine[max(first, last - SLAB_OVERLAP) : last].copy()
+        fine[first:last] = slab[first - low : last - low]
     return fine, voxels
 
 
-def _refined_slab(
-    own: Float32, image: NDArray[Any], voxel_mm: NDArray[np.float64], settings: AdaptiveSettings, run: Run
+def _edges(image: Float32, region: WorkRegion, settings: AdaptiveSettings) -> EdgeWeights:
+    smooth = ndimage.gaussian_filter(image, 0.5)
+    return EdgeWeights.of_image(smooth, region.voxel_mm, settings.contrast, settings.weakest_edge)
+
+
+def _walked(
+    own: Float32,
+    unsure: Mask,
+    strokes: list[tuple[NDArray[np.int64], bool]],
+    edges: EdgeWeights,
+    settings: AdaptiveSettings,
+    run: Run,
 ) -> Float32:
-    smooth = ndimage.gaussian_filter(np.asarray(image, dtype=np.float32), 0.5)
-    edges = EdgeWeights.of_image(smooth, voxel_mm, settings.contrast, settings.weakest_edge)
-    certain = (own < CERTAIN) | (own > 1 - CERTAIN)
-    seeds = Seeds(certain, own > 0.5)
-    return walk(own, own, settings.trust / 4, edges, seeds, FULL_RESOLUTION, run)
+    """Return `own` with new values where it is open, and with the strokes' own values."""
+    fixed, inside = ~unsure, own > 0.5
+    for voxels, positive in strokes:
+        k, j, i = voxels.T
+        fixed[k, j, i], inside[k, j, i], unsure[k, j, i] = True, positive, True
+    found = walk(own, own, TRUST_SHARE * settings.trust, edges, Seeds(fixed, inside), FULL_RESOLUTION, run)
+    return np.where(unsure, found, own)
+
+
+def _beside_border(inside: Mask) -> Mask:
+    """Return the blocks that have a neighbour on the other side."""
+    cube = np.ones((3, 3, 3), dtype=np.bool_)
+    return np.asarray(ndimage.binary_dilation(inside, cube) & ~ndimage.binary_erosion(inside, cube, border_value=1))
+
+
+def _strokes_in(cut: Cut, evidence: Evidence, region: WorkRegion) -> list[tuple[NDArray[np.int64], bool]]:
+    """Return the voxels (n, 3) of each stroke that lie in a cut of the region's box, and whether they are inside."""
+    low, high = np.array([side.start for side in cut]), np.array([side.stop for side in cut])
+    strokes = []
+    for stroke in evidence.strokes:
+        voxels = np.floor(stroke.positions_mm / region.voxel_mm + 0.5 + 1e-6).astype(np.int64) - region.offset
+        within = ((voxels >= low) & (voxels < high)).all(axis=1)
+        strokes.append((voxels[within] - low, stroke.positive))
+    return strokes

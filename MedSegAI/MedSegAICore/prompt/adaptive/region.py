@@ -16,6 +16,9 @@ from ...volume import VolumePatch, nonzero_bounds
 from .arrays import Cut, Float32, Float64, Mask
 from .geodesic import FAR
 
+LARGEST = float(np.finfo(np.float32).max)
+"""Larger intensities are taken for this one."""
+
 
 @dataclass(frozen=True, eq=False)
 class WorkRegion:
@@ -127,6 +130,11 @@ class WorkRegion:
         )
         return k, j, i
 
+    def repeated(self, values: Mask, voxels: Cut) -> Mask:
+        """Return block values as values of some of the box's voxels, each that of its own block."""
+        k, j, i = (np.arange(cut.start, cut.stop) // factor for cut, factor in zip(voxels, self.factor, strict=True))
+        return np.asarray(values[np.ix_(k, j, i)])
+
     def enlarged(self, values: Float32, voxels: Cut, run: Run) -> Float32:
         """Return block values as values of some of the box's voxels, linear between block centres."""
         layers = _enlarged_along(values, 0, self.factor[0], voxels[0])
@@ -152,7 +160,7 @@ def block_mean(array: NDArray[Any], factor: Triple, run: Run) -> Float32:
         layer = array[index * factor[0] : (index + 1) * factor[0]]
         padding = [(0, factor[0] - len(layer)), (0, -layer.shape[1] % factor[1]), (0, -layer.shape[2] % factor[2])]
         blocks = np.pad(layer, padding, mode="edge").reshape(factor[0], j, factor[1], i, factor[2])
-        means[index] = blocks.mean(axis=(0, 2, 4), dtype=np.float32)
+        means[index] = np.clip(blocks.mean(axis=(0, 2, 4), dtype=np.float64), -LARGEST, LARGEST)
     return means
 
 

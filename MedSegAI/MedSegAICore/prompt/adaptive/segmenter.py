@@ -114,7 +114,7 @@ class AdaptiveSegmenter:
         coarse = without_loose_islands(coarse, evidence, scene.region)
         run.check()
         quality = answer_quality(scene, coarse)
-        fine, voxels = refined(scene, coarse, array, self.settings, run.part(0.8, 1.0))
+        fine, voxels = refined(scene, coarse, evidence, array, self.settings, run.part(0.8, 1.0))
         k, j, i = (start + cut.start for start, cut in zip(scene.region.offset, voxels, strict=True))
         return VolumeAnswer(VolumePatch(fine, (k, j, i), geometry), quality)
 
@@ -199,7 +199,7 @@ def region_of_interest(evidence: Evidence, voxel_mm: Float64) -> tuple[Float64, 
     return np.min(corners, axis=0), np.max(corners, axis=0)
 
 
-def reference_sample(array: NDArray[Any], evidence: Evidence, voxel_mm: Float64) -> Float32:
+def reference_sample(array: NDArray[Any], evidence: Evidence, voxel_mm: Float64) -> Float64:
     """Return intensities (n,) around the prompts: the enclosures' slices, or the surroundings of guess and clicks."""
     extent = evidence.extent_mm(voxel_mm)
     corners = []
@@ -213,5 +213,4 @@ def reference_sample(array: NDArray[Any], evidence: Evidence, voxel_mm: Float64)
     low = np.clip(np.floor(np.min(corners, axis=0) / voxel_mm + 0.5), 0, np.array(array.shape) - 1).astype(int)
     high = np.clip(np.floor(np.max(corners, axis=0) / voxel_mm + 0.5) + 1, low + 1, array.shape).astype(int)
     box = array[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
-    sample = np.asarray(box, dtype=np.float32).ravel()
-    return sample[:: max(1, sample.size // SAMPLE_LIMIT)]
+    return np.asarray(box.ravel()[:: max(1, box.size // SAMPLE_LIMIT)], dtype=np.float64)

@@ -29,6 +29,9 @@ class AdaptiveSettings:
         Log odds at the centre of a box or lasso; 0 on the inscribed ellipse.
     inclination
         Log odds that every voxel gets: the random walk shrinks what is round.
+    lesson
+        Log odds that every voxel gains (loses) if all clicks were inside (outside), nearly: a user who only
+        takes away sees an answer that is too large everywhere.
     trust
         Weight of a voxel's own probability against its neighbours in the random walk.
     contrast, weakest_edge
@@ -61,11 +64,12 @@ class AdaptiveSettings:
     blocks_across_volume: float = 20.0
     blocks_across_slice: float = 64.0
     rounds: int = 10
-    growth_blocks: float = 1.5
+    growth_blocks: float = 1.0
     farthest_odds: float = 3.0
     inner_odds: float = 1.0
     enclosure_odds: float = 3.0
-    inclination: float = 0.4
+    inclination: float = 0.3
+    lesson: float = 0.8
     trust: float = 0.6
     contrast: float = 1.5
     weakest_edge: float = 0.01
@@ -76,7 +80,7 @@ class AdaptiveSettings:
     reach_in_plane_mm: float = 10.0
     reach_click: float = 0.45
     reach_click_mm: float = 15.0
-    lowest_reach_odds: float = -5.0
+    lowest_reach_odds: float = -2.0
     click_odds: float = 8.0
     depth_share: float = 1.0
     click_share: float = 0.5

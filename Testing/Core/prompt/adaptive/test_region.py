@@ -101,3 +101,23 @@ def test_distances_from_one_and_from_many_positions_agree():
     points = np.array([[3.0, 2.0, 4.0], [9.0, 5.0, 1.0]])
     one_by_one = np.minimum(*(region.distance_mm(point[None]) for point in points))
     assert region.distance_mm(points) == pytest.approx(one_by_one)
+
+
+@given(regions(), st.integers(0, 99))
+@settings(max_examples=60, deadline=None)
+def test_a_repeated_block_value_is_that_of_the_voxels_block(region, seed):
+    values = np.random.default_rng(seed).random(region.array.shape) < 0.5
+    repeated = region.repeated(values, tuple(slice(0, size) for size in region.shape))
+    voxels = np.argwhere(np.ones(region.shape)) + region.offset
+    expected = values[tuple(region.blocks_at(voxels * region.voxel_mm).T)]
+    assert np.array_equal(repeated.ravel(), expected)
+
+
+def test_the_distance_from_a_border_is_positive_inside():
+    region = WorkRegion.of_volume(np.zeros((3, 9, 9), np.float32), SPACING, np.zeros(3), np.full(3, 9.0), 1.0, Run())
+    inside = np.zeros(region.array.shape, bool)
+    inside[:, :, :4] = True
+    distance = region.border_distance_mm(inside)
+    assert distance[1, 4] == pytest.approx([4, 3, 2, 1, -1, -2, -3, -4, -5])
+    assert (region.border_distance_mm(np.ones_like(inside)) > 1e5).all()
+    assert (region.border_distance_mm(np.zeros_like(inside)) < -1e5).all()
