@@ -27,13 +27,20 @@ sys.path[:0] = [str(ROOT / "MedSegAI"), str(ROOT / "Testing")]
 
 from Benchmarks import baselines  # noqa: E402  after the path
 from Benchmarks.accuracy_sets import Structure, others, promised  # noqa: E402
-from MedSegAICore import Engine, PromptTask, SegmentationRequest  # noqa: E402
+from MedSegAICore import PromptTask, SegmentationRequest  # noqa: E402
+from MedSegAICore.engine.cache import ByteBoundedCache  # noqa: E402
+from MedSegAICore.engine.run import Run  # noqa: E402
 from MedSegAICore.evaluation.click_curve import Mask, click_curve  # noqa: E402
+from MedSegAICore.models.catalogue import load_catalogue  # noqa: E402
+from MedSegAICore.prompt.adaptive.segmenter import AdaptiveSegmenter  # noqa: E402
+from MedSegAICore.prompt.adaptive.settings import AdaptiveSettings  # noqa: E402
+from MedSegAICore.prompt.paradigm import segment_prompts  # noqa: E402
 from MedSegAICore.prompts import Prompt  # noqa: E402
 from MedSegAICore.volume import ImageVolume  # noqa: E402
 
 DATA = Path(os.environ.get("MEDSEGAI_SHARED", ROOT.parent / "shared")) / "data"
 CLICKS = 10
+CACHE_BYTES = 1 << 30
 SHOWN = (0, 1, 3, 5, 10)
 """Numbers of clicks with a column of their own."""
 
@@ -56,12 +63,15 @@ class Score:
         return self.dice[min(clicks, len(self.dice) - 1)]
 
 
-def adaptive() -> Method:
-    """Return the adaptive model behind a new engine."""
-    engine = Engine()
+def adaptive(settings: AdaptiveSettings | None = None) -> Method:
+    """Return the adaptive model with some settings; it remembers what it saw, as in the program."""
+    spec = load_catalogue()["adaptive"]
+    model = AdaptiveSegmenter(
+        spec.name, spec.capabilities, ByteBoundedCache(CACHE_BYTES), settings or AdaptiveSettings()
+    )
 
     def segment(image: ImageVolume, prompts: tuple[Prompt, ...]) -> Mask:
-        return engine.segment(SegmentationRequest(image, PromptTask(prompts))).mask.full()
+        return segment_prompts(SegmentationRequest(image, PromptTask(prompts)), model, Run()).mask.full()
 
     return segment
 
