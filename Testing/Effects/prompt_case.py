@@ -98,6 +98,12 @@ class PromptCase:
         self.click(voxel, *modifiers, view=view)
         self.wait()
 
+    def box(self, view="Red") -> None:
+        """Drag a box around the ball on the slice through its centre and wait for the preview."""
+        self.ui.boxToolButton.click()
+        self.drag([(17, 27, 10), (63, 73, 10)], view=view)
+        self.wait()
+
     def prompts(self):
         """Return the prompts of the current segment, oldest first."""
         return self.session.store.prompts(volumeGeometry(self.volume))

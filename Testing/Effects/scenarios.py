@@ -52,9 +52,7 @@ def the_outside_button_does_what_control_does(case):
 
 
 def a_box_is_dragged(case):
-    case.ui.boxToolButton.click()
-    case.drag([(17, 27, 10), (63, 73, 10)])
-    case.wait()
+    case.box()
     case.effect.apply()
     assert case.overlap(where=SLICE) > 0.9
 
@@ -96,9 +94,7 @@ def a_region_with_depth_fills_the_volume(case):
 
 
 def propagate_fills_the_volume_from_the_slices(case):
-    case.ui.boxToolButton.click()
-    case.drag([(17, 27, 10), (63, 73, 10)])
-    case.wait()
+    case.box()
     case.ui.propagateButton.click()
     case.wait()
     assert case.shown("Green") > 0.01
@@ -205,9 +201,7 @@ def other_visible_segments_are_outside(case):
 
 
 def islands_holes_and_smoothing_act_on_what_is_applied(case):
-    case.ui.boxToolButton.click()
-    case.drag([(17, 27, 10), (63, 73, 10)])
-    case.wait()
+    case.box()
     case.ui.smoothingSlider.value = 3.0
     case.ui.islandsCheckBox.click()
     case.ui.holesCheckBox.click()

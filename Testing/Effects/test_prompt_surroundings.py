@@ -11,55 +11,6 @@ SLICE = np.s_[10]
 TURNED = [[0.8, -0.6, 0, 12], [0.6, 0.8, 0, -7], [0, 0, 1, 5], [0, 0, 0, 1.0]]
 
 
-def box_around(case, view="Red"):
-    case.ui.boxToolButton.click()
-    case.drag([(17, 27, 10), (63, 73, 10)], view=view)
-    case.wait()
-
-
-def test_only_voxels_in_the_editable_intensity_range_are_written(case) -> None:
-    case.node.SetSourceVolumeIntensityMask(True)
-    case.node.SetSourceVolumeIntensityMaskRange(100, 200)
-    box_around(case)
-    case.effect.apply()
-    written, intensities = case.voxels(), slicer.util.arrayFromVolume(case.volume)
-    assert written.any()
-    assert intensities[written].min() >= 100
-
-
-def test_only_voxels_in_the_mask_segment_are_written(case) -> None:
-    case.fill("other", np.s_[10:11, :50])
-    case.node.SetMaskMode(slicer.vtkMRMLSegmentationNode.EditAllowedInsideSingleSegment)
-    case.node.SetMaskSegmentID("other")
-    case.node.SetOverwriteMode(case.node.OverwriteNone)
-    box_around(case)
-    case.effect.apply()
-    assert case.voxels()[10, :50].any()
-    assert not case.voxels()[10, 50:].any()
-
-
-@pytest.mark.parametrize(
-    ("mode", "hidden", "isCut"),
-    [
-        ("OverwriteAllSegments", False, True),
-        ("OverwriteVisibleSegments", False, True),
-        ("OverwriteVisibleSegments", True, False),
-        ("OverwriteNone", False, False),
-    ],
-)
-def test_other_segments_are_overwritten_as_the_editor_says(case, mode, hidden, isCut) -> None:
-    case.fill("other", np.s_[9:12, 40:60, 30:50])
-    case.segmentation.GetDisplayNode().SetSegmentVisibility("other", not hidden)
-    case.node.SetOverwriteMode(getattr(case.node, mode))
-    before = case.voxels("other")
-    box_around(case)
-    case.effect.apply()
-    lost = before & ~case.voxels("other")
-    assert case.voxels()[10, 45:55, 35:45].all()
-    assert lost.any() == isCut
-    assert not (lost & ~case.voxels()).any()
-
-
 def test_a_hidden_segment_is_asked_about_before_it_is_changed(case, monkeypatch) -> None:
     effect, asked = case.effect.scriptedEffect, []
     monkeypatch.setattr(
@@ -73,39 +24,10 @@ def test_a_hidden_segment_is_asked_about_before_it_is_changed(case, monkeypatch)
 @pytest.mark.parametrize("transform", [TURNED])
 def test_under_a_parent_transform_the_right_voxels_are_shown_and_written(open_case, transform) -> None:
     case = open_case(transform=transform)
-    box_around(case)
+    case.box()
     assert case.shown() > 0.03
     case.effect.apply()
     assert case.overlap(where=SLICE) > 0.75  # the box of a turned view is larger than the ball
-
-
-@pytest.mark.parametrize(("view", "cut"), [("Green", np.s_[:, 50]), ("Yellow", np.s_[:, :, 40])])
-def test_in_every_view_the_slice_that_is_seen_is_segmented(case, view, cut) -> None:
-    case.prompt(view=view)
-    assert case.shown(view) > 0.01
-    case.effect.apply()
-    written = case.voxels()
-    assert written[cut].sum() == written.sum() > 50
-    assert (written & case.ball).sum() > 0.9 * written.sum()
-
-
-def test_an_oblique_slice_is_prompted_previewed_and_written(case) -> None:
-    slice_node = case.driver.view().mrmlSliceNode()
-    slice_node.SetSliceToRASByNTP(0.3, 0.2, 0.93, 1, 0, -0.3, *case.at(CENTER), 0)
-    case.prompt()
-    assert case.shown() > 0.02
-    case.effect.apply()
-    written = case.voxels()
-    assert len(np.flatnonzero(written.any(axis=(1, 2)))) > 2
-    assert (written & case.ball).sum() > 0.9 * written.sum()
-
-
-def test_replacing_on_a_slice_leaves_other_slices_alone(case) -> None:
-    case.fill("organ", np.s_[8:13, 0:10, 0:10])
-    box_around(case)
-    case.effect.apply()
-    assert case.voxels()[[8, 9, 11, 12], 0:10, 0:10].all()
-    assert not case.voxels()[10, 0:10, 0:10].any()
 
 
 @pytest.mark.parametrize(("index", "kept"), [(1, True), (2, True)])
@@ -113,7 +35,7 @@ def test_adding_and_removing_keep_the_rest_of_the_slice(case, index, kept) -> No
     case.fill("organ", np.s_[10:11, 0:60, 0:60])
     before = case.voxels()
     case.ui.modeSelector.currentIndex = index
-    box_around(case)
+    case.box()
     case.effect.apply()
     assert case.voxels()[10, 0:10, 0:10].all() == kept
     assert (case.voxels().sum() > before.sum()) == (index == 1)
@@ -168,3 +90,39 @@ def case_geometry(volume):
     from MedSegAILib.mrml.volumes import volumeGeometry
 
     return volumeGeometry(volume)
+
+
+@pytest.fixture
+def frames(case):
+    """Make the volume one frame of a sequence of two, the second brighter; return the browser."""
+    logic = slicer.modules.sequences.logic()
+    browser = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", "Beat")
+    sequence = logic.AddSynchronizedNode(None, case.volume, browser)
+    sequence.SetIndexUnit("s")
+    for index in range(2):
+        sequence.SetDataNodeAtValue(case.volume, str(index))
+        slicer.util.arrayFromVolume(case.volume)[:] += 7
+        slicer.util.arrayFromVolumeModified(case.volume)
+    browser.SetSelectedItemNumber(0)
+    logic.UpdateProxyNodesFromSequences(browser)
+    case.pause(0.1)
+
+    def turn_to(index):
+        browser.SetSelectedItemNumber(index)
+        logic.UpdateProxyNodesFromSequences(browser)
+        case.pause(0.1)
+
+    return turn_to
+
+
+def test_the_frame_that_is_shown_is_segmented_and_another_frame_keeps_the_prompts(case, frames) -> None:
+    case.prompt()
+    assert case.session.canApply
+    frames(1)
+    assert slicer.util.arrayFromVolume(case.volume)[0].mean() > 5
+    assert not case.session.canApply
+    assert case.session.promptCount == 1
+    case.session.propagate()
+    case.wait()
+    assert case.effect.apply() is None
+    assert case.voxels().any()

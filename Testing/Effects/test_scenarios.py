@@ -1,15 +1,12 @@
-"""Every scenario of the AI Prompt effect on the host."""
+"""Every scenario of the AI Prompt effect on the host; a real Slicer runs them by Testing/Slicer/run.py."""
 
 from __future__ import annotations
 
-import inspect
-
 import pytest
-from Effects import scenarios
+from Slicer.scenarios import scenarios_of
 
-ALL = [
-    value for _, value in inspect.getmembers(scenarios, inspect.isfunction) if value.__module__ == scenarios.__name__
-]
+MODULES = ("Effects.scenarios", "Effects.surroundings", "Effects.interruptions")
+ALL = [scenario for module in MODULES for scenario in scenarios_of(module)]
 
 
 @pytest.mark.parametrize("scenario", ALL, ids=lambda scenario: scenario.__name__)

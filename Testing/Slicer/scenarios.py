@@ -10,6 +10,8 @@ MODULES = {
     "Slicer.editor_scenarios": "Slicer.editor_case",
     "Slicer.module_scenarios": "Slicer.module_case",
     "Effects.scenarios": "Effects.prompt_case",
+    "Effects.surroundings": "Effects.prompt_case",
+    "Effects.interruptions": "Effects.prompt_case",
 }
 """Scenarios -> where `open_case(driver)` is."""
 

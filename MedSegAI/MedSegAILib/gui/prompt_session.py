@@ -54,7 +54,7 @@ class PromptSession:
     """
 
     def __init__(self, engine, editor, onChange):
-        self._engine, self._writer, self._onChange = engine, SegmentWriter(editor), onChange
+        self.engine, self._writer, self._onChange = engine, SegmentWriter(editor), onChange
         self._runs = RunController(engine, onChange)
         self._previews = SlicePreviews()
         self._images = SourceImages()
@@ -209,7 +209,7 @@ class PromptSession:
 
     def _prepare(self):
         """Hand the volume to the engine process ahead of the first click."""
-        self._guarded(lambda: self._engine.prepare(self._images.of(self._work.volumeNode)))
+        self._guarded(lambda: self.engine.prepare(self._images.of(self._work.volumeNode)))
 
     def _change(self, change):
         """Change prompts without taking that for the user's dragging."""
