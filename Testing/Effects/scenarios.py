@@ -222,3 +222,33 @@ def the_window_that_the_model_saw_is_shown_and_recorded(case):
     case.effect.apply()
     task = case.recipe().task
     assert (task.window.lower, task.window.upper) == (-10, 110)
+
+
+def a_click_after_propagate_corrects_that_slice_only(case):
+    case.box()
+    case.ui.propagateButton.click()
+    case.wait()
+    case.effect.apply()
+    before = case.voxels()
+    case.ui.propagateButton.click()
+    case.wait()
+    case.ui.pointToolButton.click()
+    case.prompt((40, 50, 10), "control")
+    case.effect.apply()
+    after = case.voxels()
+    changed = before != after
+    assert changed[SLICE].any()
+    assert not np.delete(changed, 10, axis=0).any()
+
+
+def options_act_on_what_was_propagated(case):
+    case.box()
+    case.ui.propagateButton.click()
+    case.wait()
+    case.ui.islandsCheckBox.click()
+    case.ui.smoothingSlider.value = 4.0
+    case.pause(0.3)
+    assert case.shown() > 0.03
+    case.effect.apply()
+    assert ndimage.label(case.voxels())[1] == 1
+    assert case.recipe().task.clean_up.smoothing_mm == 4.0
