@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import slicer
+from Host.picture import share_of_color
+from MedSegAILib.mrml.prompt_store import NEGATIVE_COLOR
 from scipy import ndimage
 
 CENTER = (40, 50, 10)
@@ -64,6 +66,15 @@ def a_lasso_is_drawn(case):
     case.wait()
     case.effect.apply()
     assert case.overlap(where=SLICE) > 0.8
+
+
+def what_was_drawn_stays_in_view(case):
+    case.ui.outsideButton.click()
+    case.ui.lassoToolButton.click()
+    case.drag([(70, 20, 10), (85, 20, 10), (85, 35, 10), (70, 35, 10)])
+    assert share_of_color(case.driver.picture(), NEGATIVE_COLOR) > 0.001
+    case.look_at((40, 50, 13))
+    assert share_of_color(case.driver.picture(), NEGATIVE_COLOR) == 0
 
 
 def a_scribble_is_drawn(case):

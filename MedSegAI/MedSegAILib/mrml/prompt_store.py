@@ -26,8 +26,8 @@ FLAT_BOX_ATTRIBUTE = "MedSegAI.FlatBox"
 """Marks the closed curve of four corners that stands for a box on a slice."""
 
 POSITIVE_COLOR, NEGATIVE_COLOR = (0.2, 0.9, 0.3), (0.95, 0.25, 0.2)
-GLYPH_PERCENT = 3.0
-"""Size of a point [% of the view]."""
+GLYPH_PERCENT, LINE_PERCENT = 3.0, 0.4
+"""Size of a point and thickness of a line [% of the view]."""
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,8 @@ class PromptStore:
         node.SetNumberOfPointsPerInterpolatingSegment(1)
         slicer.util.updateMarkupsControlPointsFromArray(node, np.asarray(points, dtype=float), world=True)
         node.SetLocked(True)  # a click beside it is the next prompt
-        node.GetDisplayNode().SetGlyphScale(0.1)  # the line is what counts
+        node.GetDisplayNode().SetGlyphScale(LINE_PERCENT)  # the points are as thick as the line and not seen
+        node.GetDisplayNode().SetLineThickness(1.0)
         return node
 
     def _newNode(self, className, name, positive):
