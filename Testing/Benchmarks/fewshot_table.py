@@ -32,7 +32,7 @@ from MedSegAICore.fewshot.fitting import fit_supports  # noqa: E402
 from MedSegAICore.fewshot.query import (  # noqa: E402
     classified,
     masks_from,
-    probability_patches,
+    patches_of,
     register_query,
 )
 from MedSegAICore.volume import VolumePatch  # noqa: E402
@@ -95,9 +95,7 @@ def measure(dataset: Dataset, labels: Sequence[str], shots: int, queries: int, s
         answers = {"few-shot": classified(model, registered, Run())}
         query_seconds.append(time.perf_counter() - began)
         answers |= {"affine": registered.priors.affine, "affine + deformable": registered.priors.deformable}
-        found = {
-            name: full_masks(masks_from(probability_patches(model, registered, one))) for name, one in answers.items()
-        }
+        found = {name: full_masks(masks_from(patches_of(labels, registered, one))) for name, one in answers.items()}
         found["mean mask"] = mean_masks(examples, query)
         for label in labels:
             subjects.append(case.subject)

@@ -19,6 +19,11 @@ LEAST_PRIOR = 0.05
 """Voxels where all structures together are likelier than this are surely looked at."""
 
 
+def feature_count(structures: int) -> int:
+    """Return how many features a voxel has."""
+    return 1 + 4 * len(SCALES) + 2 * structures
+
+
 def look_region(prior: Float32, reach: float) -> NDArray[np.bool_]:
     """Return where structures may be: no farther than `reach` [voxels] from where a prior (structures, ...) is."""
     likely = np.asarray(prior.sum(axis=0) > LEAST_PRIOR)

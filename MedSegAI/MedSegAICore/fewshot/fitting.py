@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise, permutations
 
 import numpy as np
@@ -33,7 +33,7 @@ SAMPLES = 60_000
 WARPED_OVERLAPS = (0.55, 0.65, 0.75, 0.85)
 """Overlaps with itself of the warped mask that stands for the prior of a single example."""
 
-NETWORKS = 3
+NETWORKS = 2
 REGISTERING = 0.8
 """Share of the time for registration."""
 
@@ -57,7 +57,8 @@ def fit_supports(examples: Sequence[Example], run: Run, seed: int = 0) -> Suppor
     run.step(0.0, "reading the examples")
     scans, spacing, reach = prepare_scans(examples, labels)
     rng = np.random.default_rng(seed)
-    priors = leave_one_out_priors(scans, len(labels), run.part(0.0, REGISTERING))
+    registrations = register_pairs(scans, run.part(0.0, REGISTERING))
+    priors = leave_one_out_priors(scans, registrations, len(labels), run)
     if len(scans) == 1:
         priors = _warped_priors(scans[0], len(labels), rng)
     features, targets = _training_voxels(scans, priors, reach, rng, run)
@@ -104,19 +105,26 @@ def _scan(image: sitk.Image, label_map: sitk.Image, spacing: Float64, reach: flo
     return Scan(coarse_image(image), fine_image(image, grid), labels)
 
 
-def leave_one_out_priors(scans: Sequence[Scan], labels: int, run: Run) -> list[tuple[int, Float32]]:
-    """Return for each example its number and the prior (structures, ...) that the others give it; none for one."""
+def register_pairs(scans: Sequence[Scan], run: Run) -> dict[tuple[int, int], Registration]:
+    """Return how each example (the second number) lies on each other one (the first number)."""
     pairs = list(permutations(range(len(scans)), 2))
     found: dict[tuple[int, int], Registration] = {}
     for number, (target, source) in enumerate(pairs):
         run.step(number / len(pairs), f"registering the examples, {number + 1} of {len(pairs)}")
         found[target, source] = register(scans[target].coarse, scans[source].coarse, run)
+    return found
+
+
+def leave_one_out_priors(
+    scans: Sequence[Scan], registrations: Mapping[tuple[int, int], Registration], labels: int, run: Run
+) -> list[tuple[int, Float32]]:
+    """Return for each example its number and the prior (structures, ...) that the others give it; none for one."""
     priors = []
     for target, scan in enumerate(scans):
         others = [source for source in range(len(scans)) if source != target]
         if others:
-            registrations = [found[target, source] for source in others]
-            gathered = gather_priors(scan.fine, [scans[source] for source in others], registrations, labels, run)
+            ways = [registrations[target, source] for source in others]
+            gathered = gather_priors(scan.fine, [scans[source] for source in others], ways, labels, run)
             priors.append((target, gathered.weighted))
     return priors
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,7 +33,7 @@ from .support_model import SupportModel
 QUERY_VOXELS = 1_500_000
 """The box that is classified has no more voxels."""
 
-PRIOR_SHARE = 0.5
+PRIOR_SHARE = 0.35
 """Weight of the registered prior beside the classifier's probability."""
 
 REGISTERING = 0.8
@@ -72,7 +73,7 @@ def segment_query(model: SupportModel, query: ImageVolume, run: Run) -> dict[str
         The run was stopped.
     """
     registered = register_query(model, query, run.part(0.0, REGISTERING))
-    return probability_patches(model, registered, classified(model, registered, run.part(REGISTERING, 1.0)))
+    return patches_of(model.labels, registered, classified(model, registered, run.part(REGISTERING, 1.0)))
 
 
 def register_query(model: SupportModel, query: ImageVolume, run: Run) -> RegisteredQuery:
@@ -143,12 +144,12 @@ def winners(probabilities: Float32) -> NDArray[np.int64]:
     return np.asarray(np.concatenate([background, probabilities]).argmax(axis=0))
 
 
-def probability_patches(model: SupportModel, registered: RegisteredQuery, answer: Float32) -> dict[str, VolumePatch]:
+def patches_of(labels: Sequence[str], registered: RegisteredQuery, answer: Float32) -> dict[str, VolumePatch]:
     """Return probabilities (structures, ...) on the box of a query as patches of the query, in its storage order."""
     view = registered.image.canonical().geometry
     blank = as_itk(np.zeros(view.shape, dtype=np.uint8), view)
     patches = {}
-    for label, values in zip(model.labels, answer, strict=True):
+    for label, values in zip(labels, answer, strict=True):
         box = sitk.GetImageFromArray(values)
         box.CopyInformation(registered.fine)
         whole = as_voxels(resampled(box, blank, outside=0.0), view)

@@ -6,7 +6,7 @@ Vercauteren et al., Diffeomorphic demons, NeuroImage 2009 (symmetric forces).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -88,17 +88,23 @@ def _stoppable(process: Any, run: Run) -> Iterator[None]:
 
 
 def _best_affine(fixed: sitk.Image, moving: sitk.Image, run: Run) -> sitk.Transform:
-    """Return the best of the affine maps that start from the centres of the boxes and from those of the contents."""
-    starts = (
-        sitk.CenteredTransformInitializerFilter.GEOMETRY,
-        sitk.CenteredTransformInitializerFilter.MOMENTS,
-    )
-    found = [_affine_from(fixed, moving, start, run) for start in starts]
-    return min(found, key=lambda pair: pair[0])[1]
+    """Return an affine map: begun from the boxes' centres and the contents' centres, gone on with from the better."""
+    shortest = min(fixed.GetSize())
+    levels = [level for level in (4, 2, 1) if level == 1 or shortest >= level * SMALLEST_LEVEL]
+    starts = (sitk.CenteredTransformInitializerFilter.GEOMETRY, sitk.CenteredTransformInitializerFilter.MOMENTS)
+    found = []
+    for start in starts:
+        identity = sitk.AffineTransform(fixed.GetDimension())
+        initial = sitk.CenteredTransformInitializer(fixed, moving, identity, start)
+        found.append(_affine_from(fixed, moving, initial, levels[:1], run))
+    _, best = min(found, key=lambda pair: pair[0])
+    return _affine_from(fixed, moving, best, levels[1:], run)[1] if len(levels) > 1 else best
 
 
-def _affine_from(fixed: sitk.Image, moving: sitk.Image, start: int, run: Run) -> tuple[float, sitk.Transform]:
-    initial = sitk.CenteredTransformInitializer(fixed, moving, sitk.AffineTransform(fixed.GetDimension()), start)
+def _affine_from(
+    fixed: sitk.Image, moving: sitk.Image, initial: sitk.Transform, levels: Sequence[int], run: Run
+) -> tuple[float, sitk.Transform]:
+    """Return the metric (the less the better) and the map that `initial` becomes on levels of shrunken images."""
     method = sitk.ImageRegistrationMethod()
     method.SetMetricAsMattesMutualInformation(METRIC_BINS)
     voxels = float(np.prod(fixed.GetSize()))
@@ -106,10 +112,9 @@ def _affine_from(fixed: sitk.Image, moving: sitk.Image, start: int, run: Run) ->
         method.SetMetricSamplingStrategy(sitk.ImageRegistrationMethod.REGULAR)
         method.SetMetricSamplingPercentage(METRIC_SAMPLES / voxels)
     method.SetInterpolator(sitk.sitkLinear)
-    step = float(np.min(fixed.GetSpacing()))
+    step = float(np.min(fixed.GetSpacing())) * levels[0] / 2
     method.SetOptimizerAsRegularStepGradientDescent(step, step * 1e-3, AFFINE_STEPS, gradientMagnitudeTolerance=1e-6)
     method.SetOptimizerScalesFromPhysicalShift()
-    levels = [level for level in (4, 2, 1) if level == 1 or min(fixed.GetSize()) >= level * SMALLEST_LEVEL]
     method.SetShrinkFactorsPerLevel(levels)
     method.SetSmoothingSigmasPerLevel([level / 2 if level > 1 else 0 for level in levels])
     method.SetSmoothingSigmasAreSpecifiedInPhysicalUnits(False)
