@@ -25,6 +25,7 @@ _NAMES = {
         "InvalidImage",
         "InvalidRequest",
         "InvalidSupport",
+        "InvalidSupportModel",
         "MedSegAIError",
         "NoPositivePrompt",
         "NodeRemoved",

@@ -105,6 +105,12 @@ class InvalidSupport(MedSegAIError):
     advice = "Draw the structure on the example, or choose another example."
 
 
+class InvalidSupportModel(MedSegAIError):
+    """A file is not a model learned from examples, or not a whole one."""
+
+    advice = "Choose another file, or learn from the examples again."
+
+
 class WeightsMissing(MedSegAIError):
     """The model's checkpoint file is not on this computer."""
 
