@@ -2,7 +2,8 @@
 
 Subjects are resampled, not cases: several structures or slices of one person are no independent observations
 (cluster bootstrap, Davison and Hinkley 1997, section 3.8; percentile interval, Efron and Tibshirani 1993, chapter 13).
-Percentile intervals of fewer than about ten subjects are too narrow.
+Percentile intervals of fewer than about ten subjects are too narrow, and of fewer than three they mean nothing: those
+are not given.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 RESAMPLES = 5000
 CONFIDENCE = 0.95
+FEWEST_SUBJECTS = 3
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Estimate:
     mean
         Of all cases, failures included; NaN without a case.
     lower, upper
-        Ends of the bootstrap interval; NaN with fewer than two subjects.
+        Ends of the bootstrap interval; NaN with fewer than three subjects.
     cases, subjects
         How many there are.
     """
@@ -48,8 +50,8 @@ class PairedDifference:
     difference
         Mean difference with its interval.
     probability_better
-        Share of the resampled means in which the first is better, ties counted half; NaN with fewer than two subjects
-        or where neither direction is better.
+        Share of the resampled means in which the first is better, ties counted half; NaN with fewer than three
+        subjects.
     """
 
     difference: Estimate
@@ -111,9 +113,9 @@ def _estimate(values: Sequence[float], subjects: Sequence[Hashable], means: NDAr
 
 
 def _resampled_means(values: Sequence[float], subjects: Sequence[Hashable], seed: int) -> NDArray[np.float64]:
-    """Return the means (RESAMPLES,) of draws of as many subjects as there are; none with fewer than two subjects."""
+    """Return the means (RESAMPLES,) of draws of as many subjects as there are; none with fewer than three subjects."""
     names = sorted(set(subjects), key=repr)
-    if len(names) < 2:
+    if len(names) < FEWEST_SUBJECTS:
         return np.empty(0)
     of_subject: dict[Hashable, list[float]] = {name: [] for name in names}
     for value, subject in zip(values, subjects, strict=True):

@@ -38,7 +38,7 @@ def test_a_case_that_fails_changes_the_mean_as_arithmetic_says(drawn):
 def test_the_interval_holds_the_range_of_the_subjects_means(drawn):
     values, subjects = zip(*drawn, strict=True)
     estimate = mean_with_interval(values, subjects)
-    if len(set(subjects)) < 2:
+    if len(set(subjects)) < 3:
         assert math.isnan(estimate.lower)
         assert math.isnan(estimate.upper)
     else:
@@ -84,20 +84,23 @@ def test_better_means_the_right_direction(higher_is_better, expected):
 
 
 def test_equal_methods_are_better_half_the_time():
-    found = paired_difference([0.3, 0.8], [0.3, 0.8], [1, 2], True)
+    found = paired_difference([0.3, 0.8, 0.5], [0.3, 0.8, 0.5], [1, 2, 3], True)
     assert found.probability_better == 0.5
     assert (found.difference.lower, found.difference.upper) == (0.0, 0.0)
 
 
 def test_where_both_sides_of_zero_are_worse_the_distance_from_zero_counts():
-    found = paired_difference([-1.0, 1.0], [5.0, -5.0], [1, 2], None)
+    found = paired_difference([-1.0, 1.0, 1.0], [5.0, -5.0, 5.0], [1, 2, 3], None)
     assert found.difference.mean == -4.0
     assert found.probability_better == 1.0
 
 
-def test_one_subject_says_nothing_about_others():
-    found = paired_difference([0.9, 0.8], [0.1, 0.2], ["a", "a"], True)
+@pytest.mark.parametrize("subjects", ["aaaa", "aabb"])
+def test_one_or_two_subjects_say_nothing_about_others(subjects):
+    found = paired_difference([0.9, 0.8, 0.9, 0.8], [0.1, 0.2, 0.1, 0.2], subjects, True)
     assert found.difference.mean == pytest.approx(0.7)
+    assert found.difference.subjects == len(set(subjects))
+    assert math.isnan(found.difference.lower)
     assert math.isnan(found.probability_better)
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from ..runner import described
-from ..statistics import CONFIDENCE, Estimate
+from ..statistics import CONFIDENCE, FEWEST_SUBJECTS, Estimate
 from ..work import CaseRecord, Quantity
 from .comparison import Compared
 from .evaluation import Evaluation
@@ -17,7 +17,8 @@ NOTHING = "-"
 
 HOW_TO_READ = (
     f"Means are over all cases, failures included; in brackets their {CONFIDENCE:.0%} bootstrap interval, for which "
-    "subjects are drawn, not cases. It is a dash with fewer than two subjects, and too narrow with fewer than ten.",
+    f"subjects are drawn, not cases. It is a dash with fewer than {FEWEST_SUBJECTS} subjects, and too narrow with "
+    "fewer than ten.",
     "A failure is a case without an answer, or one that misses its structure altogether. It stays in the means with "
     "the worst value there is.",
 )
@@ -95,7 +96,8 @@ def _summary_table(evaluation: Evaluation, rows: Sequence[Row]) -> str:
 
 def _difference_table(evaluation: Evaluation, compared: Sequence[Compared]) -> str:
     quantities = {quantity.name: quantity for quantity in evaluation.quantities}
-    header = ["first", "second", "label", "metric", "first - second", "chance that first is better", "n", "left out"]
+    header = ["first", "second", "label", "metric", "first - second", "chance that first is better"]
+    header += ["n", "subjects", "left out"]
     rows = []
     for row in compared:
         quantity, chance = quantities[row.quantity], row.paired.probability_better
@@ -109,6 +111,7 @@ def _difference_table(evaluation: Evaluation, compared: Sequence[Compared]) -> s
                 _with_interval(row.paired.difference, quantity),
                 NOTHING if math.isnan(chance) else f"{chance:.3f}",
                 str(row.paired.difference.cases),
+                str(row.paired.difference.subjects),
                 str(row.unpaired),
             ]
         )

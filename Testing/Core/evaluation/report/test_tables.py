@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 
 import pytest
@@ -71,8 +72,7 @@ def test_methods_are_compared_on_the_cases_that_both_have():
     assert (liver.paired.difference.cases, liver.unpaired) == (2, 1)
     assert (spleen.paired.difference.cases, spleen.unpaired) == (1, 1)
     assert liver.paired.difference.mean == pytest.approx(0.1)
-    assert liver.paired.probability_better == 1.0
-    assert compared["liver", "hd95"].paired.probability_better == 1.0
+    assert math.isnan(liver.paired.probability_better)  # two people say nothing about others
     assert compared["liver", "hd95"].paired.difference.mean == pytest.approx(-1)
 
 
@@ -112,10 +112,23 @@ def test_the_report_says_all_that_is_needed_to_believe_it():
 
 
 def test_a_difference_is_shown_with_its_chance():
+    third = [a_record("s2", "liver", "old", 0.5), a_record("s2", "liver", "new", 0.6)]
+    evaluation = evaluation_of(*four_cases("old"), *four_cases("new", 0.1), *third)
+    text = report_text(evaluation, compare_methods(evaluation), ())
+    assert re.search(
+        r"\| new +\| old +\| liver +\| Dice +\| 0\.100 \(0\.100 to 0\.100\) +\| 1\.000 +\| 3 \| 3 +\|", text
+    )
+    assert re.search(r"\| new +\| old +\| liver +\| HD95 \[mm\] +\| -1\.00 \(-1\.00 to -1\.00\) +\| 1\.000 ", text)
+    assert "## Worst cases" not in text
+
+
+def test_two_people_have_no_interval_and_the_table_says_that_they_are_two():
     evaluation = evaluation_of(*four_cases("old"), *four_cases("new", 0.1))
     text = report_text(evaluation, compare_methods(evaluation), ())
-    assert "| new   | old    | liver  | Dice      | 0.100 (0.100 to 0.100)" in text
-    assert "## Worst cases" not in text
+    assert re.search(r"\| old +\| liver +\| 2 \| 2 +\| 0 +\| 0\.550 \(-\) +\|", text)
+    assert re.search(r"\| new +\| old +\| liver +\| Dice +\| 0\.100 \(-\) +\| - +\| 2 \| 2 +\|", text)
+    assert " to " not in text[text.index("| method") : text.index("- Dice")]
+    assert "a dash with fewer than 3 subjects" in text
 
 
 def test_what_was_not_timed_has_no_columns_for_time():
