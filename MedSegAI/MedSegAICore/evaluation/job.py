@@ -93,7 +93,7 @@ def run_job(
         ends = (SHARE_OF_THE_QUESTIONS * at / len(job.protocols) for at in (number, number + 1))
         records += run_evaluation(protocol, job.methods, file, run.part(*ends), job.timed)
     evaluation = Evaluation(
-        protocol=", ".join(names),
+        protocol="; ".join(names),
         seed=job.seed,
         settings={"Methods": list(job.methods), **job.settings},
         environment=environment(),

@@ -73,6 +73,7 @@ def record_to_dict(record: CaseRecord) -> dict[str, Any]:
         "subject": item.subject,
         "label": item.label,
         "variant": item.variant,
+        "condition": item.condition,
         "method": record.method,
         "values": {name: _number_to_json(value) for name, value in record.values.items()},
         "seconds": _number_to_json(record.seconds),
@@ -90,7 +91,7 @@ def record_from_dict(fields: Mapping[str, Any]) -> CaseRecord:
         A field is missing or has another type.
     """
     try:
-        item = WorkItem(*(str(fields[name]) for name in ("dataset", "subject", "label", "variant")))
+        item = WorkItem(*(str(fields[name]) for name in ("dataset", "subject", "label", "variant", "condition")))
         values = {str(name): float(value) for name, value in fields["values"].items()}
         seconds, memory = float(fields["seconds"]), float(fields["peak_memory_mb"])
         return CaseRecord(item, str(fields["method"]), values, seconds, memory, str(fields["failure"]))

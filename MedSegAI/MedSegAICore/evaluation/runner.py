@@ -121,7 +121,7 @@ def ask(
 
 def described(item: WorkItem) -> str:
     """Return the name of a question."""
-    return ", ".join(part for part in (item.dataset, item.subject, item.label, item.variant) if part)
+    return ", ".join(part for part in (item.dataset, item.subject, item.label, item.variant, item.condition) if part)
 
 
 def _in_words(error: Exception) -> str:

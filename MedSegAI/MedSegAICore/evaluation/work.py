@@ -56,13 +56,16 @@ class WorkItem:
     dataset, subject, label
         Which structure of which person.
     variant
-        What else tells the questions about it apart: the number of supports, the slice, the draw.
+        What else tells the questions about it apart: the slice, the draw.
+    condition
+        Under which condition it is asked, such as the number of supports; tables keep conditions apart.
     """
 
     dataset: str
     subject: str
     label: str
     variant: str = ""
+    condition: str = ""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -72,7 +72,12 @@ class SupportProtocol:
     def name(self) -> str:
         """Return the name that stands over the table."""
         folds = f", {self.folds} folds" if self.folds else ""
-        return f"{self.scheme.name}, {self.shots} support{'s' if self.shots > 1 else ''}{folds}"
+        return f"{self.scheme.name}, {self._count}{folds}"
+
+    @property
+    def condition(self) -> str:
+        """Return what keeps its questions apart from those with more or fewer examples."""
+        return ", ".join(filter(None, (self._count, self.scheme.remark)))
 
     def quantities(self) -> tuple[Quantity, ...]:
         """Return what is measured, on the slices that the scheme scores."""
@@ -124,7 +129,12 @@ class SupportProtocol:
 
     @cached_property
     def _questions(self) -> dict[WorkItem, Question]:
-        return list_questions(self.dataset, self.labels, self.subjects)
+        found = list_questions(self.dataset, self.labels, self.subjects)
+        return {replace(item, condition=self.condition): question for item, question in found.items()}
+
+    @property
+    def _count(self) -> str:
+        return f"{self.shots} support{'s' if self.shots > 1 else ''}"
 
 
 def in_context_protocols(dataset: Dataset, sizes: Sequence[int] = CONTEXT_SIZES) -> tuple[SupportProtocol, ...]:

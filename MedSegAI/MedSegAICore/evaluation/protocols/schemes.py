@@ -30,6 +30,11 @@ class Scheme(Protocol):
         ...
 
     @property
+    def remark(self) -> str:
+        """Return what tables add to the number of examples; empty if nothing."""
+        ...
+
+    @property
     def fewest_supports(self) -> int:
         """Return how many examples it needs at least."""
         ...

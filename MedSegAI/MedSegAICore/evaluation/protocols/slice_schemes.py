@@ -39,6 +39,7 @@ class RoySlices:
     budget: int = 12
 
     fewest_supports = 1
+    remark = ""
 
     def __post_init__(self) -> None:
         _check_groups(self.budget)
@@ -84,6 +85,7 @@ class OuyangSlices:
     groups: int = 3
 
     fewest_supports = 1
+    remark = ""
 
     def __post_init__(self) -> None:
         _check_groups(self.groups)

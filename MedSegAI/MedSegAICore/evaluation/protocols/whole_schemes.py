@@ -30,6 +30,7 @@ class FullVolume:
     shown: Literal["centre", "all"] = "centre"
 
     fewest_supports = 1
+    remark = ""
 
     def __post_init__(self) -> None:
         if self.shown not in ("centre", "all"):
@@ -83,7 +84,12 @@ class InContext:
     @property
     def name(self) -> str:
         """Return the name of the scheme."""
-        return "In-context, masks deranged" if self.deranged else "In-context"
+        return f"In-context, {self.remark}" if self.deranged else "In-context"
+
+    @property
+    def remark(self) -> str:
+        """Return what tables add to the number of examples."""
+        return "masks deranged" if self.deranged else ""
 
     def ask(
         self, method: SupportMethod, supports: Sequence[Support], query: ImageVolume, truth: Mask, run: Run

@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from ...errors import InvalidRequest
 from ..statistics import PairedDifference, paired_difference
 from ..work import CaseRecord, Quantity
-from .evaluation import Evaluation, by_label, subjects_of
+from .evaluation import Evaluation, by_condition, by_label, subjects_of
 
 
 @dataclass(frozen=True)
 class Compared:
-    """Two methods on the cases of one label that both have.
+    """Two methods on the cases of one label and condition that both have.
 
     Parameters
     ----------
     first, second
         Names of the two.
-    label
-        Which label.
+    condition, label
+        Which cases.
     quantity
         Name of what is compared.
     paired
@@ -31,6 +31,7 @@ class Compared:
 
     first: str
     second: str
+    condition: str
     label: str
     quantity: str
     paired: PairedDifference
@@ -79,16 +80,26 @@ def _compared(
 ) -> list[Compared]:
     second_of = {record.item: record for record in records[1]}
     rows = []
-    for label, of_label in by_label(records[0]).items():
+    groups = (
+        (condition, label, of_label)
+        for condition, asked in by_condition(records[0]).items()
+        for label, of_label in by_label(asked).items()
+    )
+    for condition, label, of_label in groups:
         both = [record for record in of_label if record.item in second_of]
         if not both:
             continue
-        labels = {(record.item.dataset, record.item.label) for record in of_label}
-        there = sum((record.item.dataset, record.item.label) in labels for record in records[1])
+        questions = set(map(_question, of_label))
+        there = sum(_question(record) in questions for record in records[1])
         unpaired = len(of_label) + there - 2 * len(both)
         for quantity in quantities:
             first = [record.values[quantity.name] for record in both]
             second = [second_of[record.item].values[quantity.name] for record in both]
             paired = paired_difference(first, second, subjects_of(both), quantity.higher_is_better, seed)
-            rows.append(Compared(*names, label, quantity.name, paired, unpaired))
+            rows.append(Compared(*names, condition, label, quantity.name, paired, unpaired))
     return rows
+
+
+def _question(record: CaseRecord) -> tuple[str, str, str]:
+    """Return what a record is about, whoever it is."""
+    return record.item.dataset, record.item.label, record.item.condition

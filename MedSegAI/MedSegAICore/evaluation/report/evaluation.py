@@ -76,6 +76,14 @@ def by_label(records: Iterable[CaseRecord]) -> dict[str, list[CaseRecord]]:
     return groups if len(groups) < 2 else groups | {ALL_LABELS: records}
 
 
+def by_condition(records: Iterable[CaseRecord]) -> dict[str, list[CaseRecord]]:
+    """Return the records of each condition, in the order of the records; most protocols have one condition only, ""."""
+    groups: dict[str, list[CaseRecord]] = {}
+    for record in records:
+        groups.setdefault(record.item.condition, []).append(record)
+    return groups
+
+
 def subjects_of(records: Iterable[CaseRecord]) -> list[tuple[str, str]]:
     """Return for each record whose it is."""
     return [(record.item.dataset, record.item.subject) for record in records]

@@ -81,6 +81,7 @@ def _error_maps(folder: Path, worst: Sequence[CaseRecord], masks_of: MasksOf, ru
         if not (prediction ^ truth).any():  # nothing is wrong, so there is nothing to look at
             continue
         folder.mkdir(exist_ok=True)
-        name = "_".join(filter(None, (record.method, record.item.subject, record.item.label, record.item.variant)))
+        item = record.item
+        name = "_".join(filter(None, (record.method, item.subject, item.label, item.variant, item.condition)))
         plain = "".join(letter if letter.isalnum() or letter in "-." else "_" for letter in name)
         write_error_map(folder / f"error_{number:03}_{plain}.seg.nrrd", prediction, truth, geometry)

@@ -83,12 +83,14 @@ def _was_timed(rows: Sequence[Row]) -> bool:
 
 def _summary_table(evaluation: Evaluation, rows: Sequence[Row]) -> str:
     shown, timed = evaluation.shown, _was_timed(rows)
-    header = ["method", "label", "n", "subjects", "failures", *map(titled, shown)]
+    conditions = ["condition"] if any(row.condition for row in rows) else []
+    header = ["method", *conditions, "label", "n", "subjects", "failures", *map(titled, shown)]
     cells = []
     for row in rows:
         counts = (row.cases, row.subjects, row.failures)
         means = (_with_interval(row.estimates[quantity.name], quantity) for quantity in shown)
-        cells.append([row.method, row.label, *map(str, counts), *means])
+        where = [row.method, *([row.condition] if conditions else []), row.label]
+        cells.append([*where, *map(str, counts), *means])
         if timed:
             cells[-1] += [f"{row.median_seconds:.2f}", f"{row.peak_memory_mb:.0f}"]
     return markdown_table(header + (["seconds", "memory [MB]"] if timed else []), cells)
@@ -96,7 +98,8 @@ def _summary_table(evaluation: Evaluation, rows: Sequence[Row]) -> str:
 
 def _difference_table(evaluation: Evaluation, compared: Sequence[Compared]) -> str:
     quantities = {quantity.name: quantity for quantity in evaluation.quantities}
-    header = ["first", "second", "label", "metric", "first - second", "chance that first is better"]
+    conditions = ["condition"] if any(row.condition for row in compared) else []
+    header = ["first", "second", *conditions, "label", "metric", "first - second", "chance that first is better"]
     header += ["n", "subjects", "left out"]
     rows = []
     for row in compared:
@@ -106,6 +109,7 @@ def _difference_table(evaluation: Evaluation, compared: Sequence[Compared]) -> s
             [
                 row.first,
                 row.second,
+                *([row.condition] if conditions else []),
                 row.label,
                 title,
                 _with_interval(row.paired.difference, quantity),

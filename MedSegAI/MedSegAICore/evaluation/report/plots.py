@@ -17,7 +17,7 @@ import numpy as np
 
 from ..statistics import CONFIDENCE, mean_with_interval
 from ..work import CaseRecord, Quantity
-from .evaluation import ALL_LABELS, Evaluation, by_label, subjects_of
+from .evaluation import ALL_LABELS, Evaluation, by_condition, by_label, subjects_of
 from .markdown import NOTICE, titled
 
 if TYPE_CHECKING:
@@ -33,6 +33,9 @@ FAILURE_COLOR, GREY = "#B00020", "#666666"
 TRUE_VOLUME, VOLUME_DIFFERENCE = "true_volume", "volume_difference"
 ROW_INCHES, PANEL_INCHES, DOTS_PER_INCH = 0.42, 4.6, 150
 LONGEST_TITLE = 80
+
+MOST_COLUMNS = 3
+"""Of panels beside each other."""
 
 WIDE_RANGE = 20
 """Volumes that differ by more than this factor are shown on a logarithmic axis."""
@@ -63,10 +66,11 @@ def draw_cases(evaluation: Evaluation) -> Figure | None:
     """Return the first quantity of every case as dots, with quartiles behind them and failures as crosses."""
     if not evaluation.records:
         return None
-    quantity = evaluation.quantities[0]
+    quantity, several = evaluation.quantities[0], len(evaluation.methods) > 1
     groups = [
-        (label, method, records)
-        for label, of_label in _named_labels(evaluation.records).items()
+        (_in_words(label, condition, method if several else ""), method, records)
+        for condition, asked in by_condition(evaluation.records).items()
+        for label, of_label in _named_labels(asked).items()
         for method in evaluation.methods
         if (records := [record for record in of_label if record.method == method])
     ]
@@ -75,10 +79,7 @@ def draw_cases(evaluation: Evaluation) -> Figure | None:
     for row, (_, method, records) in enumerate(groups):
         color = COLORS[evaluation.methods.index(method) % len(COLORS)]
         _draw_row(axes, row, records, quantity, evaluation, color)
-    several = len(evaluation.methods) > 1
-    names = [f"{label}, {method}" if several else label for label, method, _ in groups]
-    counts = [len(records) for _, _, records in groups]
-    axes.set_yticks(range(len(groups)), [f"{name} (n = {count})" for name, count in zip(names, counts, strict=True)])
+    axes.set_yticks(range(len(groups)), [f"{name} (n = {len(records)})" for name, _, records in groups])
     axes.set_ylim(len(groups) - 0.5, -0.5)
     axes.set_xlabel(titled(quantity))
     if not quantity.unit and quantity.higher_is_better:
@@ -90,19 +91,31 @@ def draw_cases(evaluation: Evaluation) -> Figure | None:
 
 
 def draw_volumes(evaluation: Evaluation) -> Figure | None:
-    """Return the difference of volumes against their mean (Bland and Altman 1986), one panel for each method."""
+    """Return the difference of volumes against their mean (Bland and Altman 1986).
+
+    There is one panel for each method and condition.
+    """
     known = {quantity.name: quantity for quantity in evaluation.quantities}
     if not {TRUE_VOLUME, VOLUME_DIFFERENCE} <= set(known) or not evaluation.records:
         return None
     unit = known[VOLUME_DIFFERENCE].unit
-    methods = evaluation.methods
-    figure = _figure(1.8 + 5.2 * len(methods), PANEL_INCHES)
-    panels = figure.subplots(1, len(methods), sharey=True, squeeze=False)[0]
-    for axes, method in zip(panels, methods, strict=True):
-        agreement = _draw_differences(axes, evaluation.of_method(method), evaluation)
+    groups = [
+        (_in_words(method, condition), records)
+        for method in evaluation.methods
+        for condition, records in by_condition(evaluation.of_method(method)).items()
+    ]
+    columns = min(len(groups), MOST_COLUMNS)
+    rows = math.ceil(len(groups) / columns)
+    figure = _figure(1.8 + 5.2 * columns, PANEL_INCHES * rows)
+    panels = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
+    for axes, (name, records) in zip(panels, groups, strict=False):
+        agreement = _draw_differences(axes, records, evaluation)
         axes.set_xlabel(f"mean of both volumes [{unit}]")
-        axes.set_title(f"{method}: {agreement} {unit}", fontsize=9)
-    panels[0].set_ylabel(f"predicted - reference [{unit}]")
+        axes.set_title(f"{name}: {agreement} {unit}", fontsize=9)
+    for axes in panels[len(groups) :]:
+        axes.set_axis_off()
+    for axes in panels[::columns]:
+        axes.set_ylabel(f"predicted - reference [{unit}]")
     _finish(figure, "Volumes against the reference", evaluation.protocol)
     _legend(figure, *panels[0].get_legend_handles_labels())
     return figure
@@ -190,6 +203,10 @@ def _draw_differences(axes: Axes, records: Sequence[CaseRecord], evaluation: Eva
     axes.axhline(lower, color=GREY, linestyle="--", linewidth=1.2, label="mean \N{PLUS-MINUS SIGN} 1.96 SD")
     axes.axhline(upper, color=GREY, linestyle="--", linewidth=1.2)
     return f"mean {bias:.4g}, limits of agreement {lower:.4g} to {upper:.4g}"
+
+
+def _in_words(*names: str) -> str:
+    return ", ".join(name for name in names if name)
 
 
 def _named_labels(records: Sequence[CaseRecord]) -> dict[str, list[CaseRecord]]:

@@ -23,16 +23,16 @@ FORMAT = "MedSegAI evaluation 1"
 def write_cases(path: Path, evaluation: Evaluation) -> None:
     """Write every case of every method as comma-separated values."""
     names = [quantity.name for quantity in evaluation.quantities]
-    columns = ["method", "dataset", "subject", "label", "variant", *names, "seconds", "peak_memory_mb", "failure"]
+    where = ["method", "dataset", "subject", "label", "variant", "condition"]
     with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
-        writer.writerow(columns)
+        writer.writerow([*where, *names, "seconds", "peak_memory_mb", "failure"])
         for record in evaluation.records:
             item = record.item
             found = [record.values.get(name, math.nan) for name in names]
             numbers = [_cell(value) for value in (*found, record.seconds, record.peak_memory_mb)]
-            where = (record.method, item.dataset, item.subject, item.label, item.variant)
-            writer.writerow([*where, *numbers, record.failure])
+            texts = (record.method, item.dataset, item.subject, item.label, item.variant, item.condition)
+            writer.writerow([*texts, *numbers, record.failure])
 
 
 def results_text(evaluation: Evaluation, compared: Sequence[Compared]) -> str:

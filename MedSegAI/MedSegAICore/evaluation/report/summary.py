@@ -1,22 +1,23 @@
-"""One row for each method and label."""
+"""One row for each method, condition and label."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 from ..statistics import Estimate, mean_with_interval
-from .evaluation import Evaluation, by_label, subjects_of
+from ..work import CaseRecord
+from .evaluation import Evaluation, by_condition, by_label, subjects_of
 
 
 @dataclass(frozen=True)
 class Row:
-    """What one method made of one label.
+    """What one method made of one label under one condition.
 
     Parameters
     ----------
-    method, label
+    method, condition, label
         Which.
     cases, subjects, failures
         How many; failures are among the cases.
@@ -29,6 +30,7 @@ class Row:
     """
 
     method: str
+    condition: str
     label: str
     cases: int
     subjects: int
@@ -39,27 +41,29 @@ class Row:
 
 
 def summarize(evaluation: Evaluation) -> tuple[Row, ...]:
-    """Return the rows by method and label."""
-    rows = []
-    for method in evaluation.methods:
-        for label, records in by_label(evaluation.of_method(method)).items():
-            subjects = subjects_of(records)
-            estimates = {
-                quantity.name: mean_with_interval(
-                    [record.values[quantity.name] for record in records], subjects, evaluation.seed
-                )
-                for quantity in evaluation.shown
-            }
-            rows.append(
-                Row(
-                    method=method,
-                    label=label,
-                    cases=len(records),
-                    subjects=len(set(subjects)),
-                    failures=sum(evaluation.is_failure(record) for record in records),
-                    estimates=estimates,
-                    median_seconds=median(record.seconds for record in records),
-                    peak_memory_mb=max(record.peak_memory_mb for record in records),
-                )
-            )
-    return tuple(rows)
+    """Return the rows by method, condition and label."""
+    return tuple(
+        _row(evaluation, (method, condition, label), records)
+        for method in evaluation.methods
+        for condition, asked in by_condition(evaluation.of_method(method)).items()
+        for label, records in by_label(asked).items()
+    )
+
+
+def _row(evaluation: Evaluation, names: tuple[str, str, str], records: Sequence[CaseRecord]) -> Row:
+    subjects = subjects_of(records)
+    estimates = {
+        quantity.name: mean_with_interval(
+            [record.values[quantity.name] for record in records], subjects, evaluation.seed
+        )
+        for quantity in evaluation.shown
+    }
+    return Row(
+        *names,
+        cases=len(records),
+        subjects=len(set(subjects)),
+        failures=sum(evaluation.is_failure(record) for record in records),
+        estimates=estimates,
+        median_seconds=median(record.seconds for record in records),
+        peak_memory_mb=max(record.peak_memory_mb for record in records),
+    )

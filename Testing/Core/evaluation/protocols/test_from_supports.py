@@ -165,8 +165,9 @@ def test_the_in_context_protocols_come_with_their_diagnosis():
 def test_the_mean_mask_does_not_care_whose_masks_they_are():
     cases = [drawn_case(f"{n:02}", {"bar": bar(n, n + 4)}) for n in range(5)]
     plain, exchanged = in_context_protocols(drawn_dataset(*cases), (4,))
-    for item in plain.items():
-        assert plain.evaluate(item, mean_mask, Run()) == exchanged.evaluate(item, mean_mask, Run())
+    for item, same in zip(plain.items(), exchanged.items(), strict=True):
+        assert (item.condition, same.condition) == ("4 supports", "4 supports, masks deranged")
+        assert plain.evaluate(item, mean_mask, Run()) == exchanged.evaluate(same, mean_mask, Run())
 
 
 def test_the_runner_keeps_a_method_that_fails(tmp_path):

@@ -166,6 +166,22 @@ def test_dots_crosses_and_names_are_on_the_plot_of_cases():
     assert drawn == len(evaluation.records)
 
 
+def test_conditions_have_rows_and_panels_of_their_own():
+    evaluation = with_all_values()
+    records = [
+        replace(record, item=replace(record.item, condition=f"{supports} supports"))
+        for supports in (1, 4, 16, 64)
+        for record in evaluation.of_method("x")
+    ]
+    evaluation = replace(evaluation, records=tuple(records))
+    rows = [label.get_text() for label in draw_cases(evaluation).axes[0].get_yticklabels()]
+    assert rows[:3] == ["a, 1 supports (n = 5)", "b, 1 supports (n = 5)", "a, 4 supports (n = 5)"]
+    panels = draw_volumes(evaluation).axes
+    titles = [axes.get_title().partition(":")[0] for axes in panels if axes.axison]
+    assert titles == [f"x, {supports} supports" for supports in (1, 4, 16, 64)]
+    assert len(panels) == 6
+
+
 def test_limits_of_agreement_are_those_of_bland_and_altman():
     difference = [-3.0, 1.0, 5.0, 2.0]
     records = [

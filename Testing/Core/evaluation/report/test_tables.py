@@ -131,6 +131,35 @@ def test_two_people_have_no_interval_and_the_table_says_that_they_are_two():
     assert "a dash with fewer than 3 subjects" in text
 
 
+def with_supports(method, better=0.0):
+    return [
+        replace(record, item=replace(record.item, condition=f"{supports} supports"))
+        for supports in (4, 16)
+        for record in four_cases(method, better + supports / 100)
+    ]
+
+
+def test_conditions_are_never_mixed():
+    evaluation = evaluation_of(*with_supports("old"), *with_supports("new", 0.1))
+    rows = {(row.method, row.condition, row.label): row for row in summarize(evaluation)}
+    assert len(rows) == 2 * 2 * 3
+    assert rows["old", "4 supports", "all"].cases == 4
+    assert rows["old", "4 supports", "all"].estimates["dice"].mean == pytest.approx(0.59)
+    assert rows["old", "16 supports", "all"].estimates["dice"].mean == pytest.approx(0.71)
+    compared = compare_methods(evaluation)
+    assert {(row.condition, row.unpaired) for row in compared} == {("4 supports", 0), ("16 supports", 0)}
+    assert {round(row.paired.difference.mean, 6) for row in compared if row.quantity == "dice"} == {0.1}
+    text = report_text(evaluation, compared, ())
+    assert re.search(r"\| method \| condition +\| label +\| n \|", text)
+    assert re.search(r"\| old +\| 16 supports \| all +\| 4 \|", text)
+    assert re.search(r"\| new +\| old +\| 16 supports \| liver +\| Dice", text)
+
+
+def test_without_conditions_there_is_no_column_for_them():
+    evaluation = evaluation_of(*four_cases("old"), *four_cases("new"))
+    assert "condition" not in report_text(evaluation, compare_methods(evaluation), ())
+
+
 def test_what_was_not_timed_has_no_columns_for_time():
     untimed = [replace(record, seconds=math.nan, peak_memory_mb=math.nan) for record in four_cases()]
     assert "seconds" in report_text(evaluation_of(*four_cases()), (), ())
