@@ -40,7 +40,7 @@ class AIPromptEffect:
 <ul style="margin: 0">
 <li><b>Left-click:</b> this is inside. <b>Ctrl + left-click:</b> this is outside.
 <li><b>Drag</b> with the box, lasso or scribble tool. Points can be moved.
-<li><b>Propagate:</b> fill the volume from the slices with prompts.
+<li><b>Propagate:</b> fill the volume from the slices with prompts. <b>All frames:</b> on each frame of a sequence.
 <li><b>a</b> or <b>enter:</b> apply. <b>x:</b> take the last prompt back. <b>n:</b> switch inside and outside.
 </ul>
 Not a medical device. Check every result."""
@@ -57,6 +57,8 @@ Not a medical device. Check every result."""
         ui.clearPromptsButton.connect("clicked()", self.clearPrompts)
         ui.regionButton.connect("clicked()", self.addRegion)
         ui.propagateButton.connect("clicked()", self.propagate)
+        ui.allFramesButton.connect("clicked()", self.propagateFrames)
+        ui.undoFramesButton.connect("clicked()", self.undoFrames)
         ui.applyPreviewButton.connect("clicked()", self.apply)
         ui.cancelRunButton.connect("clicked()", self.cancel)
 
@@ -129,6 +131,14 @@ Not a medical device. Check every result."""
     def propagate(self):
         """Fill the volume from the prompts."""
         self.session.propagate()
+
+    def propagateFrames(self):
+        """Fill the volume from the prompts on every frame of its sequence."""
+        self.session.propagateFrames()
+
+    def undoFrames(self):
+        """Take back what was applied to frames."""
+        self.session.undoFrames()
 
     def cancel(self):
         """Stop what is under way."""

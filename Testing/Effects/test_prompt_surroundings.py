@@ -90,39 +90,3 @@ def case_geometry(volume):
     from MedSegAILib.mrml.volumes import volumeGeometry
 
     return volumeGeometry(volume)
-
-
-@pytest.fixture
-def frames(case):
-    """Make the volume one frame of a sequence of two, the second brighter; return the browser."""
-    logic = slicer.modules.sequences.logic()
-    browser = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", "Beat")
-    sequence = logic.AddSynchronizedNode(None, case.volume, browser)
-    sequence.SetIndexUnit("s")
-    for index in range(2):
-        sequence.SetDataNodeAtValue(case.volume, str(index))
-        slicer.util.arrayFromVolume(case.volume)[:] += 7
-        slicer.util.arrayFromVolumeModified(case.volume)
-    browser.SetSelectedItemNumber(0)
-    logic.UpdateProxyNodesFromSequences(browser)
-    case.pause(0.1)
-
-    def turn_to(index):
-        browser.SetSelectedItemNumber(index)
-        logic.UpdateProxyNodesFromSequences(browser)
-        case.pause(0.1)
-
-    return turn_to
-
-
-def test_the_frame_that_is_shown_is_segmented_and_another_frame_keeps_the_prompts(case, frames) -> None:
-    case.prompt()
-    assert case.session.canApply
-    frames(1)
-    assert slicer.util.arrayFromVolume(case.volume)[0].mean() > 5
-    assert not case.session.canApply
-    assert case.session.promptCount == 1
-    case.session.propagate()
-    case.wait()
-    assert case.effect.apply() is None
-    assert case.voxels().any()

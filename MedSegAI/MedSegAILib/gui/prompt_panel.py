@@ -49,19 +49,23 @@ class PromptPanel:
 
     def show(self, session):
         """Bring the widgets up to date with the scene and with what goes on."""
-        ui, runs = self.ui, session.runs
+        ui = self.ui
         self._parameters.show()
         self._showModel()
         window = session.usedWindow or session.settings.window
         ui.windowLabel.text = f"{window.lower:.5g} … {window.upper:.5g}" if window is not None else ""
         ui.undoPromptButton.enabled = ui.clearPromptsButton.enabled = session.promptCount > 0
-        ui.propagateButton.enabled = self.canRun and not runs.isRunning and self._mayPropagate(session)
+        ui.propagateButton.enabled = self.canRun and not session.isBusy and self._mayPropagate(session)
+        ui.allFramesButton.enabled = ui.propagateButton.enabled and session.hasFrames
+        ui.undoFramesButton.visible = session.frames.canUndo
+        ui.undoFramesButton.enabled = not session.isBusy
         ui.applyPreviewButton.enabled = session.canApply
-        ui.cancelRunButton.enabled = runs.isRunning
-        fraction, text = runs.progress
-        ui.runProgressBar.visible = runs.isSlow
+        ui.cancelRunButton.enabled = session.isBusy
+        fraction, text = session.progress
+        isSlow = session.runs.isSlow or session.frames.isRunning
+        ui.runProgressBar.visible = isSlow
         ui.runProgressBar.value = round(100 * fraction)
-        ui.runStatusLabel.text = session.message or (text if runs.isSlow else "") or _hint(session)
+        ui.runStatusLabel.text = session.message or (text if isSlow else "") or _hint(session)
 
     def _bind(self):
         ui, bind = self.ui, self._parameters

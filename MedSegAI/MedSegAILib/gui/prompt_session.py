@@ -17,8 +17,10 @@ from ..mrml.node_watch import NodeWatch
 from ..mrml.prompt_store import removeOrphans
 from ..mrml.prompts import slicePlane
 from ..mrml.segments import SegmentWriter
+from ..mrml.sequence_frames import SequenceFrames
 from ..mrml.source_images import SourceImages
 from .event_loop import later
+from .prompt_frames import PromptFrames
 from .prompt_settings import PromptSettings
 from .prompt_work import WHOLE_VOLUME, Answer, PromptWork
 from .run_controller import RunController
@@ -59,6 +61,7 @@ class PromptSession:
         self._previews = SlicePreviews()
         self._images = SourceImages()
         self._works, self._work = [], None
+        self.frames = PromptFrames()
         self.settings = PromptSettings()
         self._watch = NodeWatch(self._promptsMoved)
         self._volumeWatch = NodeWatch(self._volumeChanged)
@@ -81,7 +84,22 @@ class PromptSession:
     @property
     def canApply(self):
         """Whether there is an answer that is not yet applied."""
-        return bool(self._work and self._work.answers)
+        return bool(self._work and self._work.isAnswered)
+
+    @property
+    def isBusy(self):
+        """Whether an answer is awaited, on this frame or on another one."""
+        return self._runs.isRunning or self.frames.isRunning
+
+    @property
+    def progress(self):
+        """Fraction [0, 1] and a few words about what goes on."""
+        return self.frames.progress(*self._runs.progress)
+
+    @property
+    def hasFrames(self):
+        """Whether the volume shows a frame of a sequence."""
+        return self._work is not None and SequenceFrames.of(self._work.volumeNode) is not None
 
     @property
     def usedWindow(self):
@@ -140,6 +158,7 @@ class PromptSession:
             Puts the prompt into the `PromptStore` that it is called with.
         """
         if self._work is not None:
+            self.frames.stop()
             self._guarded(lambda: self._change(addTo))
             self._guarded(lambda: self._askSlice(plane))
 
@@ -152,6 +171,7 @@ class PromptSession:
     def clearPrompts(self):
         """Remove all prompts of the segment and what was found with them."""
         if self._work is not None:
+            self.frames.stop()
             self._runs.cancel(self._work.routingKey(""))
             self._change(lambda store: store.clear())
             self._work.forget()
@@ -162,29 +182,74 @@ class PromptSession:
         if self._work is not None:
             self._guarded(lambda: self._ask(self._work, WHOLE_VOLUME, None))
 
+    def propagateFrames(self):
+        """Fill the volume from the prompts on every frame of its sequence."""
+        work = self._work
+        if not self.hasFrames:
+            return
+        self.frames.stop()
+        self._runs.cancel(work.routingKey(""))
+        self._volumeWatch.stop()
+
+        def ask():
+            work.turnTo(self._images.of(work.volumeNode), self.frames.item, startsFrame=True)
+            self._ask(work, WHOLE_VOLUME, None)
+
+        self.frames.ask(work, lambda: self._guarded(ask), self._framesEnded)
+
+    def undoFrames(self):
+        """Bring the segmentation of every frame back to what it was before it was applied to them."""
+        if self.frames.undo():
+            self.say(_("Taken back on all frames."))
+
     def cancel(self):
         """Stop what is under way; what was found before stays."""
+        self.frames.stop()
         self._runs.cancel()
         self.say(_("Cancelled. Your prompts are kept."))
 
     def apply(self):
         """Write everything that was found into the segment, as one step of undo; return whether anything changed."""
         work = self._work
-        if work is None or not self._isCurrent(work) or not work.answers:
+        if work is None or not self._isCurrent(work) or not work.isAnswered:
             return False
+        self.frames.stop()
         self._runs.cancel(work.routingKey(""))
-        threshold, cleanUp = self.settings.threshold, self.settings.cleanUp
-        tags = {RECIPE_TAG: tag_text(next(iter(work.answers.values())).recipe(threshold, cleanUp).to_json())}
-        changes = work.changes(threshold, cleanUp, self.settings.mode)
         try:
-            written = self._writer.writeChanges(work.segmentationNode, changes, work.segmentId, tags=tags)
+            written, said = self._write(work)
         except MedSegAIError as error:
             self.say(str(error))
             return False
         work.forget()
         self._show()
-        self.say(" ".join(written.warnings) or _("Applied."))
-        return written.segmentId is not None
+        self.say(" ".join(dict.fromkeys(warning for one in written for warning in one.warnings)) or said)
+        return any(one.segmentId is not None for one in written)
+
+    def _write(self, work):
+        if not (work.frames and self.hasFrames):
+            changes, tags = self._changesOf(work)
+            return [self._writer.writeChanges(work.segmentationNode, changes, work.segmentId, tags=tags)], _("Applied.")
+        self._volumeWatch.stop()
+        try:
+            written = self.frames.write(work, self._images, self._writer, self._changesOf)
+        finally:
+            self._watchNodes()
+        said = _("Applied to {0} frames. 'Undo all frames' takes it back; the editor's Undo does not.")
+        return written, said.format(len(written))
+
+    def _changesOf(self, work):
+        """Return what to do to the segment on the frame that is shown, and the tags to keep with it."""
+        threshold, cleanUp = self.settings.threshold, self.settings.cleanUp
+        tags = {RECIPE_TAG: tag_text(next(iter(work.answers.values())).recipe(threshold, cleanUp).to_json())}
+        return tuple(work.changes(threshold, cleanUp, self.settings.mode)), tags
+
+    def _framesEnded(self):
+        """Show the answer of the frame that was in view at first."""
+        work = self._work
+        if work is not None and work.isAlive:
+            self._watchNodes()
+            self._guarded(lambda: self._imageOf(work))
+        self._show()
 
     def _removeDead(self):
         """Forget segments that are gone, and the prompts of segmentations that are gone."""
@@ -200,6 +265,7 @@ class PromptSession:
         return self._works[-1]
 
     def _leave(self):
+        self.frames.stop()
         if self._work is not None:
             self._work.store.setVisible(False)
         self._work, self.message = None, ""
@@ -240,18 +306,26 @@ class PromptSession:
         later(0, lambda: self._checkVolume() if work is self._work is not None else None)
 
     def _checkVolume(self):
-        if not self._work.isAlive or self._isCurrent(self._work) or not self._work.planes:
+        work = self._work
+        if self.frames.isRunning or not work.isAlive or self._isCurrent(work):
             return
-        self._runs.cancel(self._work.routingKey(""))
-        self._work.forget()
+        if work.frames:
+            self._runs.cancel(work.routingKey(""))
+            self._guarded(lambda: self._imageOf(work))
+            self._show()
+            return
+        if not work.planes:
+            return
+        self._runs.cancel(work.routingKey(""))
+        work.forget()
         self._show()
         self.say(_("The volume has changed. Your prompts are kept; click again or propagate."))
 
     def _imageOf(self, work):
         image = self._images.of(work.volumeNode)
         if image is not work.image:
-            work.forget()
-            work.image = image
+            frames = SequenceFrames.of(work.volumeNode)
+            work.turnTo(image, frames.shown if frames is not None else None)
         return image
 
     def _isCurrent(self, work):
@@ -260,6 +334,8 @@ class PromptSession:
     def _askAgain(self):
         """Ask for every prompted slice again; those without prompts lose their answer."""
         if self._work is not None:
+            self.frames.stop()
+            self._work.frames.clear()
             self._work.answers.pop(WHOLE_VOLUME, None)
             for plane in list(self._work.planes.values()):
                 self._guarded(lambda plane=plane: self._askSlice(plane))
@@ -309,16 +385,19 @@ class PromptSession:
 
     def _answered(self, work, key, answer):
         if not self._isCurrent(work):
+            self.frames.stop()
             return
         work.add(key, answer)
         if work is self._work:
             self._show()
             self.say(" ".join(answer.result.warnings))
+        self.frames.goOn()
 
     def _failed(self, work, key, error):
         logging.info("MedSegAI: %s", error)
         if isinstance(error, (NoPositivePrompt, PromptOutsideImage)):
             work.answers.pop(key, None)
+        self.frames.stop()
         if work is self._work:
             self._show()
             self.say(str(error))
@@ -342,6 +421,7 @@ class PromptSession:
         try:
             action()
         except MedSegAIError as error:
+            self.frames.stop()
             self.say(str(error))
 
     def say(self, text):

@@ -41,6 +41,11 @@ class Answer:
         return isinstance(self.task.scope, SliceScope)
 
     @property
+    def imageFingerprint(self):
+        """What identifies the image that it is for."""
+        return self.result.provenance.image_fingerprint
+
+    @property
     def usedWindow(self):
         """The `IntensityWindow` that the model saw."""
         window = self.result.provenance.task["window"]
@@ -95,6 +100,8 @@ class PromptWork:
         Key of a slice -> `SlicePlane`, of every slice that was prompted, oldest first.
     answers
         Key -> `Answer`.
+    frames
+        Number of a frame -> its `answers`, once all frames of a sequence were asked about.
     """
 
     segmentationNode: object
@@ -103,6 +110,7 @@ class PromptWork:
     image: object = None
     planes: dict = field(default_factory=dict)
     answers: dict = field(default_factory=dict)
+    frames: dict = field(default_factory=dict)
 
     def __post_init__(self):
         self.store = PromptStore(self.segmentationNode, self.segmentId, self.volumeNode)
@@ -133,7 +141,34 @@ class PromptWork:
     def forget(self):
         """Drop all answers, for instance because the image has changed."""
         self.planes.clear()
-        self.answers.clear()
+        self.answers, self.frames = {}, {}
+
+    @property
+    def isAnswered(self):
+        """Whether there is an answer, on this frame or on another one."""
+        return bool(self.answers) or any(self.frames.values())
+
+    def turnTo(self, image, item=None, startsFrame=False):
+        """Work on another image; a frame that was answered brings its answers.
+
+        Parameters
+        ----------
+        image
+            The `ImageVolume`.
+        item
+            Number of the frame that it is, if it is one.
+        startsFrame
+            Keep its answers from now on, with those of other frames.
+        """
+        self.image = image
+        if not (self.frames or startsFrame):
+            self.forget()
+            return
+        self.planes.clear()
+        self.answers = self.frames.setdefault(item, {})
+        # Slicer copies the voxels of a frame whenever it is shown, so they are known by what they are
+        if any(answer.imageFingerprint != image.fingerprint for answer in self.answers.values()):
+            self.answers.clear()
 
     def add(self, key, answer):
         """Keep an answer; one for the whole structure takes the place of all others, later slices correct it."""

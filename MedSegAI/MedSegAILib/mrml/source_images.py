@@ -38,4 +38,5 @@ def _stateOf(volumeNode):
     scalars = image.GetPointData().GetScalars() if image is not None else None
     if scalars is None or volumeNode.GetScene() is None:
         return None
-    return image, image.GetMTime(), scalars.GetMTime(), volumeGeometry(volumeNode).ijk_to_ras.tobytes()
+    address = image.GetAddressAsString("")  # not the object: newer VTK compares images voxel by voxel
+    return address, image.GetMTime(), scalars.GetMTime(), volumeGeometry(volumeNode).ijk_to_ras.tobytes()
