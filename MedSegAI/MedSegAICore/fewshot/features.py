@@ -32,9 +32,31 @@ def look_region(prior: Float32, reach: float) -> NDArray[np.bool_]:
     return np.asarray(ndimage.distance_transform_edt(~likely) <= reach)
 
 
-def appearance_features(image: Float32, region: NDArray[np.bool_], run: Run) -> Float32:
-    """Return the features (n, 13) of the n voxels of a region; intensities are standardised in the region."""
-    inside = image[region]
+def voxel_features(
+    image: Float32, prior: Float32, region: NDArray[np.bool_], standard: NDArray[np.bool_], run: Run
+) -> Float32:
+    """Return the features (n, `feature_count`) of the n voxels of a region.
+
+    Parameters
+    ----------
+    image
+        Intensities.
+    prior
+        Probability of every structure (structures, ...).
+    region
+        The voxels that are described.
+    standard
+        The voxels whose intensities have the mean 0 and the standard deviation 1.
+    run
+        Progress and cancel.
+    """
+    appearance = appearance_features(image, region, standard, run)
+    return np.concatenate([appearance, prior_features(prior, region)], axis=1)
+
+
+def appearance_features(image: Float32, region: NDArray[np.bool_], standard: NDArray[np.bool_], run: Run) -> Float32:
+    """Return what the n voxels of a region look like (n, 13); see `voxel_features`."""
+    inside = image[standard if standard.any() else region]
     scaled = (image - inside.mean()) / (inside.std() + 1e-6)
     columns = [scaled[region]]
     for sigma in SCALES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise, permutations
 
 import numpy as np
@@ -12,12 +13,13 @@ from scipy import ndimage
 
 from ..engine.run import Run
 from ..errors import InvalidSupport
+from .alignment import LEAST_SHARE, Alignment, align, covered_by, look_grid
 from .classifier import VoxelClassifier, train_classifier
 from .examples import Example, common_labels
-from .features import appearance_features, look_region, prior_features
+from .features import look_region, voxel_features
 from .grids import Float32, Float64, as_itk, bounded_spacing, coarse_image, fine_image, grid_around, normalised
-from .prior import Scan, gather_priors
-from .registration import Registration, register
+from .prior import gather_priors
+from .scan import Scan
 from .support_model import SupportModel
 from .warping import warped_to_overlap
 
@@ -38,6 +40,50 @@ REGISTERING = 0.8
 """Share of the time for registration."""
 
 
+@dataclass(frozen=True, eq=False)
+class Sources:
+    """All examples.
+
+    Parameters
+    ----------
+    images
+        The canonical views, float32 from 0 to 1.
+    maps
+        Their structures, uint8: 1 for the first, and so on.
+    scans
+        What is kept of them.
+    spacing
+        Of the voxels that are classified (i, j, k) [mm].
+    reach
+        How far from the prior structures are looked for [voxels of `spacing`].
+    """
+
+    images: tuple[sitk.Image, ...]
+    maps: tuple[sitk.Image, ...]
+    scans: tuple[Scan, ...]
+    spacing: tuple[float, ...]
+    reach: float
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """The part of an example that is learned from: intensities, and on the same grid the structures."""
+
+    fine: sitk.Image
+    labels: sitk.Image
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """An example with a prior (structures, ...) for it, as a query has one."""
+
+    target: Target
+    prior: Float32
+
+
+Alignments = Mapping[tuple[int, int], Alignment]
+
+
 def fit_supports(examples: Sequence[Example], run: Run, seed: int = 0) -> SupportModel:
     """Return what one or more examples teach.
 
@@ -55,14 +101,17 @@ def fit_supports(examples: Sequence[Example], run: Run, seed: int = 0) -> Suppor
     """
     labels = common_labels(examples)
     run.step(0.0, "reading the examples")
-    scans, spacing, reach = prepare_scans(examples, labels)
+    sources = prepare_sources(examples, labels)
     rng = np.random.default_rng(seed)
-    registrations = register_pairs(scans, run.part(0.0, REGISTERING))
-    priors = leave_one_out_priors(scans, registrations, len(labels), run)
-    if len(scans) == 1:
-        priors = _warped_priors(scans[0], len(labels), rng)
-    features, targets = _training_voxels(scans, priors, reach, rng, run)
-    return SupportModel(labels, scans, tuple(spacing), reach, _train(features, targets, len(labels) + 1, seed, run))
+    alignments = align_pairs(sources, run.part(0.0, REGISTERING))
+    targets = [training_target(sources, number, alignments) for number in range(len(sources.scans))]
+    if len(targets) == 1:
+        lessons = warped_lessons(targets[0], len(labels), rng)
+    else:
+        lessons = leave_one_out_lessons(sources.scans, targets, alignments, len(labels), run)
+    features, classes = _training_voxels(lessons, sources.reach, rng, run)
+    classifiers = _train(features, classes, len(labels) + 1, seed, run)
+    return SupportModel(labels, sources.scans, sources.spacing, sources.reach, classifiers)
 
 
 def _train(
@@ -75,8 +124,8 @@ def _train(
     )
 
 
-def prepare_scans(examples: Sequence[Example], labels: Sequence[str]) -> tuple[tuple[Scan, ...], Float64, float]:
-    """Return the examples ready to be registered, their common spacing [mm] and how far to look [voxels]."""
+def prepare_sources(examples: Sequence[Example], labels: Sequence[str]) -> Sources:
+    """Return the examples ready to be registered; raises what `fit_supports` raises."""
     images = [normalised(example.image) for example in examples]
     for example, image in zip(examples, images, strict=True):
         if image.GetDimension() != images[0].GetDimension():
@@ -88,7 +137,8 @@ def prepare_scans(examples: Sequence[Example], labels: Sequence[str]) -> tuple[t
     spacing = bounded_spacing(sides.max(axis=0) * (1 + 2 * REACH_SHARE), native, FINE_VOXELS)
     reach = max(LEAST_REACH, REACH_SHARE * float(np.exp(np.log(sides / spacing).mean())))
     pairs = zip(images, maps, strict=True)
-    return tuple(_scan(image, label_map, spacing, reach) for image, label_map in pairs), spacing, reach
+    scans = tuple(_scan(image, label_map, spacing, reach) for image, label_map in pairs)
+    return Sources(tuple(images), tuple(maps), scans, tuple(float(step) for step in spacing), reach)
 
 
 def _structure_extent(label_map: sitk.Image) -> Float64:
@@ -101,37 +151,54 @@ def _scan(image: sitk.Image, label_map: sitk.Image, spacing: Float64, reach: flo
     structure = sitk.GetArrayViewFromImage(label_map) > 0
     margin = int(np.ceil(2 * reach * float(np.max(spacing / np.array(image.GetSpacing())))))
     grid = grid_around(image, structure, margin, spacing)
-    labels = sitk.Resample(label_map, grid, sitk.Transform(), sitk.sitkNearestNeighbor, 0, sitk.sitkUInt8)
-    return Scan(coarse_image(image), fine_image(image, grid), labels)
+    return Scan(coarse_image(image), fine_image(image, grid), _labels_on(label_map, grid))
 
 
-def register_pairs(scans: Sequence[Scan], run: Run) -> dict[tuple[int, int], Registration]:
+def _labels_on(label_map: sitk.Image, grid: sitk.Image) -> sitk.Image:
+    identity = sitk.Transform(grid.GetDimension(), sitk.sitkIdentity)
+    return sitk.Resample(label_map, grid, identity, sitk.sitkNearestNeighbor, 0, sitk.sitkUInt8)
+
+
+def align_pairs(sources: Sources, run: Run) -> Alignments:
     """Return how each example (the second number) lies on each other one (the first number)."""
-    pairs = list(permutations(range(len(scans)), 2))
-    found: dict[tuple[int, int], Registration] = {}
-    for number, (target, source) in enumerate(pairs):
-        run.step(number / len(pairs), f"registering the examples, {number + 1} of {len(pairs)}")
-        found[target, source] = register(scans[target].coarse, scans[source].coarse, run)
+    pairs = list(permutations(range(len(sources.scans)), 2))
+    found = {}
+    for done, (target, source) in enumerate(pairs):
+        run.step(done / len(pairs), f"registering the examples, {done + 1} of {len(pairs)}")
+        image, coarse = sources.images[target], sources.scans[target].coarse
+        found[target, source] = align(image, coarse, sources.scans[source], sources.spacing, run)
     return found
 
 
-def leave_one_out_priors(
-    scans: Sequence[Scan], registrations: Mapping[tuple[int, int], Registration], labels: int, run: Run
-) -> list[tuple[int, Float32]]:
-    """Return for each example its number and the prior (structures, ...) that the others give it; none for one."""
-    priors = []
-    for target, scan in enumerate(scans):
-        others = [source for source in range(len(scans)) if source != target]
-        if others:
-            ways = [registrations[target, source] for source in others]
-            gathered = gather_priors(scan.fine, [scans[source] for source in others], ways, labels, run)
-            priors.append((target, gathered.weighted))
-    return priors
+def training_target(sources: Sources, number: int, alignments: Alignments) -> Target:
+    """Return the part of an example that is learned from: where the others expect structures, and where they are."""
+    coarse, label_map = sources.scans[number].coarse, sources.maps[number]
+    structure = sitk.Cast(label_map > 0, sitk.sitkFloat32)
+    region = sitk.GetArrayFromImage(fine_image(structure, coarse)) > LEAST_SHARE
+    for (target, source), alignment in alignments.items():
+        if target == number:
+            region |= covered_by(alignment, coarse, sources.scans[source])
+    grid = look_grid(coarse, region, sources.spacing, sources.reach)
+    return Target(fine_image(sources.images[number], grid), _labels_on(label_map, grid))
 
 
-def _warped_priors(scan: Scan, labels: int, rng: np.random.Generator) -> list[tuple[int, Float32]]:
-    masks = one_hot(scan.labels, labels)
-    return [(0, warped_to_overlap(masks, overlap, rng)) for overlap in WARPED_OVERLAPS]
+def leave_one_out_lessons(
+    scans: Sequence[Scan], targets: Sequence[Target], alignments: Alignments, labels: int, run: Run
+) -> list[Lesson]:
+    """Return every example with the prior that the others give it."""
+    lessons = []
+    for number, target in enumerate(targets):
+        others = [source for source in range(len(scans)) if source != number]
+        ways = [alignments[number, source] for source in others]
+        gathered = gather_priors(target.fine, [scans[source] for source in others], ways, labels, run)
+        lessons.append(Lesson(target, gathered.weighted))
+    return lessons
+
+
+def warped_lessons(target: Target, labels: int, rng: np.random.Generator) -> list[Lesson]:
+    """Return a single example with priors that are its own mask, as wrong as registered ones."""
+    masks = one_hot(target.labels, labels)
+    return [Lesson(target, warped_to_overlap(masks, overlap, rng)) for overlap in WARPED_OVERLAPS]
 
 
 def one_hot(label_map: sitk.Image, labels: int) -> Float32:
@@ -141,16 +208,17 @@ def one_hot(label_map: sitk.Image, labels: int) -> Float32:
 
 
 def _training_voxels(
-    scans: Sequence[Scan], priors: Sequence[tuple[int, Float32]], reach: float, rng: np.random.Generator, run: Run
+    lessons: Sequence[Lesson], reach: float, rng: np.random.Generator, run: Run
 ) -> tuple[Float32, NDArray[np.uint8]]:
-    tables, targets = [], []
-    for number, prior in priors:
+    tables, classes = [], []
+    for lesson in lessons:
         run.check()
-        labels = sitk.GetArrayFromImage(scans[number].labels)
-        region = look_region(prior, reach) | ndimage.binary_dilation(labels > 0, iterations=2)
-        appearance = appearance_features(sitk.GetArrayFromImage(scans[number].fine), region, run)
-        table = np.concatenate([appearance, prior_features(prior, region)], axis=1)
+        labels = sitk.GetArrayFromImage(lesson.target.labels)
+        looked_at = look_region(lesson.prior, reach)
+        region = looked_at | ndimage.binary_dilation(labels > 0, iterations=2)
+        image = sitk.GetArrayFromImage(lesson.target.fine)
+        table = voxel_features(image, lesson.prior, region, looked_at, run)
         drawn = rng.permutation(len(table))[:SAMPLES]
         tables.append(table[drawn])
-        targets.append(labels[region][drawn])
-    return np.concatenate(tables), np.concatenate(targets)
+        classes.append(labels[region][drawn])
+    return np.concatenate(tables), np.concatenate(classes)

@@ -21,7 +21,7 @@ from ..fields import Fields
 from ..images import whole_files
 from .classifier import VoxelClassifier
 from .features import feature_count
-from .prior import Scan
+from .scan import Scan
 from .support_model import SupportModel
 
 DESCRIPTION = "medsegai_support_model"

@@ -10,33 +10,15 @@ import SimpleITK as sitk
 from scipy import ndimage
 
 from ..engine.run import Run
+from .alignment import Alignment
 from .grids import Float32, resampled
-from .registration import Registration
+from .scan import Scan
 
 NEIGHBOURHOOD = 2.0
 """Standard deviation of the neighbourhood in which images are compared [voxels]."""
 
 LIKENESS = 4.0
 """An example counts by exp(LIKENESS * (local + overall correlation))."""
-
-
-@dataclass(frozen=True, eq=False)
-class Scan:
-    """One example, ready to be registered.
-
-    Parameters
-    ----------
-    coarse
-        The whole image, float32 from 0 to 1, with few voxels: what is registered.
-    fine
-        The box around the structures with more voxels: what is learned from.
-    labels
-        uint8 on the grid of `fine`: 1 for the first structure, and so on.
-    """
-
-    coarse: sitk.Image
-    fine: sitk.Image
-    labels: sitk.Image
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,28 +41,33 @@ class Priors:
 
 
 def gather_priors(
-    fine: sitk.Image, scans: Sequence[Scan], registrations: Sequence[Registration], labels: int, run: Run
+    fine: sitk.Image, scans: Sequence[Scan], alignments: Sequence[Alignment], labels: int, run: Run
 ) -> Priors:
     """Return the priors of `labels` structures on the grid of the image `fine` (float32 from 0 to 1)."""
     target = sitk.GetArrayFromImage(fine)
     shape = (labels, *target.shape)
     weighted, deformable, affine = (np.zeros(shape, dtype=np.float32) for _ in range(3))
     total = np.zeros(target.shape, dtype=np.float32)
-    for scan, registration in zip(scans, registrations, strict=True):
-        run.check()
-        moved = sitk.GetArrayFromImage(resampled(scan.fine, fine, registration.deformable))
-        weight = np.exp(LIKENESS * (local_correlation(target, moved) + np.float32(registration.similarity)))
-        total += weight
-        for label in range(labels):
+    for scan, alignment in zip(scans, alignments, strict=True):
+        for registration in (alignment.whole, *alignment.near):
             run.check()
-            mask = sitk.Cast(scan.labels == label + 1, sitk.sitkFloat32)
-            soft = sitk.GetArrayFromImage(resampled(mask, fine, registration.deformable, outside=0.0))
-            weighted[label] += weight * soft
-            deformable[label] += soft
-            affine[label] += sitk.GetArrayFromImage(resampled(mask, fine, registration.affine, outside=0.0))
+            moved = sitk.GetArrayFromImage(resampled(scan.fine, fine, registration.deformable))
+            weight = np.exp(LIKENESS * (local_correlation(target, moved) + np.float32(registration.similarity)))
+            total += weight
+            soft = moved_masks(scan, fine, registration.deformable, labels)
+            weighted += weight * soft
+            if registration is alignment.whole:
+                deformable += soft
+                affine += moved_masks(scan, fine, registration.affine, labels)
     for whole, share in ((weighted, total), (deformable, len(scans)), (affine, len(scans))):
         whole /= share
     return Priors(weighted, deformable, affine)
+
+
+def moved_masks(scan: Scan, grid: sitk.Image, transform: sitk.Transform, labels: int) -> Float32:
+    """Return an example's structures on another grid, from 0 to 1: float32 (structures, ...)."""
+    masks = (sitk.Cast(scan.labels == label + 1, sitk.sitkFloat32) for label in range(labels))
+    return np.stack([sitk.GetArrayFromImage(resampled(mask, grid, transform, outside=0.0)) for mask in masks])
 
 
 def local_correlation(one: Float32, other: Float32) -> Float32:

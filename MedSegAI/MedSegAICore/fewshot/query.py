@@ -13,25 +13,19 @@ from scipy import ndimage
 from ..engine.run import Run
 from ..errors import InvalidImage
 from ..volume import ImageVolume, VolumePatch
-from .features import LEAST_PRIOR, appearance_features, look_region, prior_features
+from .alignment import align, covered_by, look_grid
+from .features import look_region, voxel_features
 from .grids import (
     Float32,
     as_itk,
     as_voxels,
-    bounded_spacing,
     coarse_image,
-    extent_of,
     fine_image,
-    grid_around,
     normalised,
     resampled,
 )
 from .prior import Priors, gather_priors
-from .registration import register
 from .support_model import SupportModel
-
-QUERY_VOXELS = 1_500_000
-"""The box that is classified has no more voxels."""
 
 PRIOR_SHARE = 0.35
 """Weight of the registered prior beside the classifier's probability."""
@@ -84,28 +78,13 @@ def register_query(model: SupportModel, query: ImageVolume, run: Run) -> Registe
         message = f"The image is a {kinds[0]}, but the examples are {kinds[1]}s."
         raise InvalidImage(message, f"Choose a {kinds[1]}.")
     coarse = coarse_image(image)
-    registrations = []
+    alignments, covered = [], np.zeros(sitk.GetArrayViewFromImage(coarse).shape, dtype=np.bool_)
     for number, scan in enumerate(model.scans):
         run.step(number / len(model.scans), f"registering example {number + 1} of {len(model.scans)}")
-        registrations.append(register(coarse, scan.coarse, run))
-    likely = np.zeros(sitk.GetArrayViewFromImage(coarse).shape, dtype=np.float32)
-    for scan, registration in zip(model.scans, registrations, strict=True):
-        mask = sitk.Cast(scan.labels > 0, sitk.sitkFloat32)
-        for transform in (registration.deformable, registration.affine):
-            likely += sitk.GetArrayFromImage(resampled(mask, coarse, transform, outside=0.0))
-    region = likely > LEAST_PRIOR
-    if not region.any():  # registration left the image: look everywhere
-        region[...] = True
-    grid = _look_grid(coarse, region, model)
-    fine = fine_image(image, grid)
-    return RegisteredQuery(query, fine, gather_priors(fine, model.scans, registrations, len(model.labels), run))
-
-
-def _look_grid(coarse: sitk.Image, region: NDArray[np.bool_], model: SupportModel) -> sitk.Image:
-    spacing = np.array(model.spacing)
-    margin = int(np.ceil(2 * model.reach * float(np.max(spacing / np.array(coarse.GetSpacing())))))
-    grid = grid_around(coarse, region, margin, spacing)
-    return grid_around(coarse, region, margin, bounded_spacing(extent_of(grid), spacing, QUERY_VOXELS))
+        alignments.append(align(image, coarse, scan, model.spacing, run))
+        covered |= covered_by(alignments[-1], coarse, scan)
+    fine = fine_image(image, look_grid(coarse, covered, model.spacing, model.reach))
+    return RegisteredQuery(query, fine, gather_priors(fine, model.scans, alignments, len(model.labels), run))
 
 
 def classified(model: SupportModel, registered: RegisteredQuery, run: Run) -> Float32:
@@ -116,8 +95,7 @@ def classified(model: SupportModel, registered: RegisteredQuery, run: Run) -> Fl
     if not region.any():
         return answer
     run.step(0.0, "classifying")
-    appearance = appearance_features(sitk.GetArrayFromImage(registered.fine), region, run)
-    table = np.concatenate([appearance, prior_features(prior, region)], axis=1)
+    table = voxel_features(sitk.GetArrayFromImage(registered.fine), prior, region, region, run)
     mean = np.mean([one.probabilities(table, run) for one in model.classifiers], axis=0)
     answer[:, region] = PRIOR_SHARE * prior[:, region] + (1 - PRIOR_SHARE) * mean[:, 1:].T
     run.check()

@@ -61,10 +61,31 @@ def register(fixed: sitk.Image, moving: sitk.Image, run: Run) -> Registration:
     Cancelled
         The run was stopped; it takes one iteration to notice.
     """
-    affine = _best_affine(fixed, moving, run)
+    return _deformed(fixed, moving, _best_affine(fixed, moving, run), run)
+
+
+def register_from(fixed: sitk.Image, moving: sitk.Image, start: sitk.Transform, run: Run) -> Registration:
+    """Register as `register` does, but from an affine map that is nearly right already."""
+    centred = _centred(start, fixed)
+    return _deformed(fixed, moving, _affine_from(fixed, moving, centred, _levels(fixed)[-2:], run)[1], run)
+
+
+def _deformed(fixed: sitk.Image, moving: sitk.Image, affine: sitk.Transform, run: Run) -> Registration:
     displacement = _demons(fixed, moving, affine, run)
     deformable = sitk.CompositeTransform([affine, displacement])  # the last one is applied first
     return Registration(affine, deformable, _correlation(fixed, moving, deformable))
+
+
+def _centred(transform: sitk.Transform, image: sitk.Image) -> sitk.AffineTransform:
+    """Return the same affine map with its centre in the image, where rotations and scalings do not also shift."""
+    affine = sitk.AffineTransform(transform)
+    middle = [(length - 1) / 2 for length in image.GetSize()]
+    centre = image.TransformContinuousIndexToPhysicalPoint(middle)
+    centred = sitk.AffineTransform(image.GetDimension())
+    centred.SetCenter(centre)
+    centred.SetMatrix(affine.GetMatrix())
+    centred.SetTranslation(np.subtract(affine.TransformPoint(centre), centre).tolist())
+    return centred
 
 
 @contextmanager
@@ -89,8 +110,7 @@ def _stoppable(process: Any, run: Run) -> Iterator[None]:
 
 def _best_affine(fixed: sitk.Image, moving: sitk.Image, run: Run) -> sitk.Transform:
     """Return an affine map: begun from the boxes' centres and the contents' centres, gone on with from the better."""
-    shortest = min(fixed.GetSize())
-    levels = [level for level in (4, 2, 1) if level == 1 or shortest >= level * SMALLEST_LEVEL]
+    levels = _levels(fixed)
     starts = (sitk.CenteredTransformInitializerFilter.GEOMETRY, sitk.CenteredTransformInitializerFilter.MOMENTS)
     found = []
     for start in starts:
@@ -99,6 +119,10 @@ def _best_affine(fixed: sitk.Image, moving: sitk.Image, run: Run) -> sitk.Transf
         found.append(_affine_from(fixed, moving, initial, levels[:1], run))
     _, best = min(found, key=lambda pair: pair[0])
     return _affine_from(fixed, moving, best, levels[1:], run)[1] if len(levels) > 1 else best
+
+
+def _levels(image: sitk.Image) -> list[int]:
+    return [level for level in (4, 2, 1) if level == 1 or min(image.GetSize()) >= level * SMALLEST_LEVEL]
 
 
 def _affine_from(
@@ -119,8 +143,11 @@ def _affine_from(
     method.SetSmoothingSigmasPerLevel([level / 2 if level > 1 else 0 for level in levels])
     method.SetSmoothingSigmasAreSpecifiedInPhysicalUnits(False)
     method.SetInitialTransform(initial, inPlace=False)
-    with _stoppable(method, run):
-        transform = method.Execute(fixed, moving)
+    try:
+        with _stoppable(method, run):
+            transform = method.Execute(fixed, moving)
+    except RuntimeError:  # the images left each other
+        return np.inf, initial
     return float(method.GetMetricValue()), sitk.CompositeTransform(transform).GetNthTransform(0)
 
 

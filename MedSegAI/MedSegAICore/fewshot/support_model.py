@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .classifier import VoxelClassifier
-from .prior import Scan
+from .scan import Scan
 
 
 @dataclass(frozen=True, eq=False)

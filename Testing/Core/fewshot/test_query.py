@@ -9,8 +9,15 @@ from fakes.grids import ORDERS_AND_FLIPS, image_stored_as, stored_as
 from MedSegAICore import Cancelled
 from MedSegAICore.engine.run import CancelToken, Run
 from MedSegAICore.fewshot.examples import Example
-from MedSegAICore.fewshot.fitting import fit_supports, leave_one_out_priors, register_pairs
-from MedSegAICore.fewshot.prior import Scan
+from MedSegAICore.fewshot.fitting import (
+    align_pairs,
+    fit_supports,
+    leave_one_out_lessons,
+    one_hot,
+    prepare_sources,
+    training_target,
+    warped_lessons,
+)
 from MedSegAICore.fewshot.query import (
     classified,
     masks_from,
@@ -19,6 +26,7 @@ from MedSegAICore.fewshot.query import (
     segment_query,
     without_stray_parts,
 )
+from MedSegAICore.fewshot.scan import Scan
 from MedSegAICore.geometry import VolumeGeometry
 from MedSegAICore.volume import ImageVolume, VolumePatch
 from scipy import ndimage
@@ -110,19 +118,32 @@ def cropped_and_finer(example: Example) -> Example:
 
 
 @pytest.fixture(scope="module")
-def pairs(model):
-    return register_pairs(model.scans, Run())
+def sources(people):
+    return prepare_sources(people[:3], ("liver", "kidney"))
 
 
-def test_the_prior_of_an_example_never_comes_from_its_own_mask(model, pairs):
-    expected = dict(leave_one_out_priors(model.scans, pairs, 2, Run()))
-    for number, scan in enumerate(model.scans):
-        scans = list(model.scans)
+def test_the_prior_of_an_example_never_comes_from_its_own_mask(sources):
+    alignments = align_pairs(sources, Run())
+    targets = [training_target(sources, number, alignments) for number in range(3)]
+
+    def priors(scans):
+        return [lesson.prior for lesson in leave_one_out_lessons(scans, targets, alignments, 2, Run())]
+
+    expected = priors(sources.scans)
+    for number, scan in enumerate(sources.scans):
+        scans = list(sources.scans)
         scans[number] = Scan(scan.coarse, scan.fine, scan.labels * 0)
-        changed = dict(leave_one_out_priors(scans, pairs, 2, Run()))
-        assert np.array_equal(changed[number], expected[number])
+        unchanged = [np.array_equal(one, other) for one, other in zip(priors(scans), expected, strict=True)]
+        assert unchanged == [other == number for other in range(3)]
         assert expected[number].max() > 0.5
-        assert not any(np.array_equal(changed[other], expected[other]) for other in expected if other != number)
+
+
+def test_a_single_example_never_sees_its_mask_in_place(sources):
+    target = training_target(sources, 0, {})
+    for lesson in warped_lessons(target, 2, np.random.default_rng(0)):
+        own = one_hot(target.labels, 2)
+        overlap = 2 * np.minimum(own, lesson.prior).sum() / (own.sum() + lesson.prior.sum())
+        assert 0.4 < overlap < 0.9
 
 
 def test_parts_that_no_example_knows_of_are_dropped():
