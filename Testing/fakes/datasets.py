@@ -63,6 +63,8 @@ class DrawnSource:
     drawn: ImageVolume
     by_label: Mapping[str, tuple[np.ndarray, ...]]
 
+    files: tuple[Path, ...] = ()
+
     def image(self) -> ImageVolume:
         return self.drawn
 

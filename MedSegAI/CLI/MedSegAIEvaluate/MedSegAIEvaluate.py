@@ -36,17 +36,31 @@ from MedSegAICore.evaluation.file_comparison import FilePair
 from MedSegAICore.evaluation.file_job import case_name, job_of_files, pairs_in
 from MedSegAICore.evaluation.job import RECORDS, Job, run_job
 from MedSegAICore.evaluation.label_files import wanted_labels
-from MedSegAICore.evaluation.model_job import job_of_models
+from MedSegAICore.evaluation.model_job import SUPPORT_METHODS, job_of_models
+from MedSegAICore.evaluation.next_click import ClickRule
+from MedSegAICore.evaluation.protocols.plans import (
+    CONTEXT_SIZES,
+    ONE_SUPPORT,
+    SCHEMES,
+    Asked,
+    InteractivePlan,
+    Plan,
+    RatersPlan,
+    few_shot_plan,
+    in_context_plan,
+)
 from MedSegAICore.evaluation.report.evaluation import Evaluation
 from MedSegAICore.evaluation.statistics import mean_with_interval
 from MedSegAICore.images import image_from_array, write_image
 
 NAME = "MedSegAI Evaluate"
+PROTOCOLS = ("interactive", "few-shot", "in-context", "raters")
 
 EXAMPLES = """examples:
   MedSegAIEvaluate.py results --prediction mine.seg.nrrd --reference truth.nii.gz --labels liver=1,spleen=2
   MedSegAIEvaluate.py results --predictions mine --references truth
   MedSegAIEvaluate.py results --models adaptive --datasets ct_abdomen_volume --datasetFolder data
+  MedSegAIEvaluate.py results --protocol in-context --models mean-mask,first-mask --supports 1,4 --datasets mine.json
 
 The folder receives table.md, cases.csv, results.json, plots, and maps of the worst errors for Slicer. A run that was
 stopped goes on when it is started again. Not a medical device.
@@ -81,14 +95,28 @@ def parser() -> argparse.ArgumentParser:
     many.add_argument("--predictions", **folder, help="folder of segmentations to measure")
     many.add_argument("--references", **folder, help="folder of references; a missing prediction is a failure")
     names = {"default": "", "metavar": "A,B"}
-    models = made.add_argument_group("evaluate models with a box and clicks placed by rule")
-    models.add_argument("--models", **names, help="names of the models, such as adaptive")
+    models = made.add_argument_group("evaluate models on labelled images")
+    models.add_argument("--models", **names, help="names of the models, such as adaptive; the first is compared with")
+    models.add_argument("--protocol", choices=PROTOCOLS, default="interactive", help="how they are asked (interactive)")
     models.add_argument("--datasets", **names, help="names of described data sets, or their JSON files")
     models.add_argument("--datasetFolder", **folder, help="folder that holds the folders of the described data sets")
     models.add_argument("--subjects", **names, help="whom to ask for (all)")
-    models.add_argument("--clicks", type=int, default=5, metavar="N", help="clicks after the box (5)")
+    models.add_argument("--most", type=int, default=0, metavar="N", help="at most so many of them, drawn (0: all)")
     models.add_argument("--weights", default="", metavar="MODEL=FILE", help="checkpoints of the models")
     models.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (auto)")
+    clicks = made.add_argument_group("interactive: a box and clicks placed by rule")
+    clicks.add_argument("--clicks", type=int, default=5, metavar="N", help="clicks after the box (5)")
+    clicks.add_argument("--noBox", action="store_true", help="start with a click instead of a box")
+    clicks.add_argument("--rule", choices=("thickest", "largest"), default="thickest", help="error to click (thickest)")
+    clicks.add_argument("--jitter", type=float, default=0.0, metavar="SHARE", help="how far clicks miss, 0 to <1 (0)")
+    clicks.add_argument("--draws", type=int, default=1, metavar="N", help="how often clicks are drawn (1)")
+    examples = made.add_argument_group(f"few-shot, in-context: models are {', '.join(SUPPORT_METHODS)}")
+    examples.add_argument("--supports", default="", metavar="1,4", help="numbers of examples (1; in-context 1,4,16,64)")
+    examples.add_argument("--scheme", choices=SCHEMES, default="full-volume", help="of few-shot (full-volume)")
+    examples.add_argument("--slices", type=int, default=12, metavar="N", help="annotated slices of roy (12)")
+    examples.add_argument("--deranged", action="store_true", help="in-context: once more with masks exchanged")
+    raters = made.add_argument_group("raters: images that several people drew on")
+    raters.add_argument("--prompt", choices=("point", "box"), default="box", help="what the model is told (box)")
     settings = made.add_argument_group("settings")
     settings.add_argument("--labels", default="", metavar="A=1,B=2", help="structures, with values in label maps (all)")
     settings.add_argument("--name", default="prediction", help="what tables call the segmentations (prediction)")
@@ -193,11 +221,36 @@ def job_of_chosen_models(options: argparse.Namespace) -> Found:
         message = f"The weights '{options.weights}' cannot be read."
         raise InvalidRequest(message, "Write them as model=file, such as sam_vit_b=sam_vit_b_01ec64.pth.")
     engine = Engine(options.device, {model: Path(file) for model, file in weights.items()})
-    settings = {"clicks": options.clicks, "tolerance": options.tolerance, "seed": options.seed}
-    job = job_of_models(
-        parts(options.models), sets, engine, labels=parts(options.labels), subjects=parts(options.subjects), **settings
-    )
-    return job, []
+    who = tuple(parts(options.labels)), tuple(parts(options.subjects)), options.most
+    asked = Asked(*who, tolerance=options.tolerance, seed=options.seed)
+    return job_of_models(parts(options.models), sets, engine, chosen_plan(options), asked), []
+
+
+def chosen_plan(options: argparse.Namespace) -> Plan:
+    """Return the protocol that models are evaluated by."""
+    if options.protocol == "interactive":
+        rule = ClickRule(options.rule, options.jitter)
+        return InteractivePlan(options.clicks, not options.noBox, rule, options.draws)
+    if options.protocol == "raters":
+        return RatersPlan(options.prompt)
+    supports = [whole_number(part) for part in parts(options.supports)]
+    if options.protocol == "few-shot":
+        return few_shot_plan(options.scheme, supports or ONE_SUPPORT, options.slices)
+    return in_context_plan(supports or CONTEXT_SIZES, deranged=options.deranged)
+
+
+def whole_number(text: str) -> int:
+    """Return a number of examples.
+
+    Raises
+    ------
+    InvalidRequest
+        It is none.
+    """
+    if not text.isdecimal():
+        message = f"'{text}' is no number of examples."
+        raise InvalidRequest(message, "Write numbers separated by commas, such as --supports 1,4,16.")
+    return int(text)
 
 
 def failures(evaluation: Evaluation) -> list[str]:

@@ -2,107 +2,114 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
-import numpy as np
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 from ..engine.engine import Engine
 from ..engine.run import Run
 from ..errors import InvalidRequest
 from ..geometry import VolumeGeometry
-from ..prompts import Prompt
-from ..volume import ImageVolume
+from .datasets.content import content_digest, files_of
 from .datasets.dataset import Dataset
-from .engine_methods import EngineClicks
+from .engine_methods import EngineCandidates, EngineClicks
 from .job import Job
-from .protocols.interactive import InteractiveProtocol
-from .protocols.questions import list_questions
+from .protocols.baselines import first_mask, mean_mask
+from .protocols.plans import Asked, ImageProtocol, InteractivePlan, MethodKind, Plan
+from .protocols.schemes import SupportMethod
 from .report.files import Mask, MasksOf
 from .work import CaseRecord
+
+SUPPORT_METHODS: Mapping[str, Callable[[Engine], SupportMethod]] = {
+    "mean-mask": lambda _engine: mean_mask,
+    "first-mask": lambda _engine: first_mask,
+}
+"""What makes the methods that learn from examples, by name."""
+
+PROMPT = "prompt"
+"""Paradigm of the models that clicks and candidates are asked of."""
 
 
 def job_of_models(
     models: Sequence[str],
     datasets: Sequence[Dataset],
     engine: Engine,
-    *,
-    labels: Sequence[str] = (),
-    subjects: Sequence[str] = (),
-    clicks: int = 5,
-    tolerance: float = 2.0,
-    seed: int = 0,
+    plan: Plan | None = None,
+    asked: Asked | None = None,
 ) -> Job:
-    """Return the evaluation of models by box and clicks on labelled images.
+    """Return the evaluation of models on labelled images.
 
     Parameters
     ----------
     models
-        Names in the catalogue.
+        Names in the catalogue, or of `SUPPORT_METHODS` where the protocol shows examples.
     datasets
         The images.
     engine
         What runs the models.
-    labels, subjects
-        What and whom to ask for; empty stands for all.
-    clicks
-        Clicks after the box.
-    tolerance
-        How far a surface may be off for NSD [mm, or pixels].
-    seed
-        Of what is drawn, and of the intervals.
+    plan
+        The protocol; None for a box and five clicks.
+    asked
+        What and whom to ask for, and the seed; None for everything.
 
     Raises
     ------
     InvalidRequest
         There is no model or no data set, or a setting cannot be used.
+    InvalidDataset
+        There is no subject of a name that is asked for.
     """
-    _check_choice(models, [dataset.name for dataset in datasets], engine)
-    protocols = {
-        dataset.name: InteractiveProtocol(
-            dataset, tuple(labels), tuple(subjects), clicks, tolerance=tolerance, seed=seed
-        )
-        for dataset in datasets
-    }
-    methods = {model: EngineClicks(engine, model) for model in models}
-    settings = {
-        "Data sets": [f"{dataset.name} (subjects: {len(dataset.subjects)})" for dataset in datasets],
-        "Labels": ", ".join(labels) or "all",
-        "Subjects": ", ".join(subjects) or "all",
-        "Tolerance": tolerance,
-    }
-    masks_of = _masks_by_asking_again({dataset.name: dataset for dataset in datasets}, protocols, methods)
-    return Job(list(protocols.values()), methods, settings, masks_of, seed)
-
-
-def _check_choice(models: Sequence[str], datasets: Sequence[str], engine: Engine) -> None:
-    known = [name for name, spec in engine.models().items() if spec.paradigm == "prompt"]
-    unknown = [model for model in models if model not in known]
-    if unknown or not models:
-        message = f"There is no model '{unknown[0]}' that takes clicks." if unknown else "No model is chosen."
-        raise InvalidRequest(message, f"Choose some of: {', '.join(known)}.")
-    if not datasets or len(set(datasets)) < len(datasets):
+    plan, asked = plan or InteractivePlan(), asked or Asked()
+    methods = _methods(plan.asks_for, models, engine)
+    if not datasets or len({dataset.name for dataset in datasets}) < len(datasets):
         message = "Two data sets have one name." if datasets else "No data set is chosen."
         raise InvalidRequest(message, "Choose data sets with different names, at least one.")
+    by_set = [plan.over(dataset, asked) for dataset in datasets]
+    settings = {
+        "Data sets": [_in_words(protocols[0].dataset) for protocols in by_set],
+        "Labels": ", ".join(asked.labels) or "all",
+        "Subjects": [subject for dataset in datasets for subject in _chosen(dataset, asked)] or "all",
+        "Tolerance": asked.tolerance,
+    }
+    protocols = [protocol for protocols in by_set for protocol in protocols]
+    return Job(protocols, methods, settings, _masks_by_asking_again(protocols, methods), asked.seed)
 
 
-def _masks_by_asking_again(
-    sets: Mapping[str, Dataset], protocols: Mapping[str, InteractiveProtocol], methods: Mapping[str, EngineClicks]
-) -> MasksOf:
-    """Return what makes the masks of a case again: they were not kept, and the same prompts give the same answers."""
+def _methods(kind: MethodKind, names: Sequence[str], engine: Engine) -> dict[str, Any]:
+    """Return the methods of these names."""
+    known: dict[str, Callable[[], Any]]
+    if kind == "supports":
+        known = {name: partial(make, engine) for name, make in SUPPORT_METHODS.items()}
+    else:
+        wrapped = EngineClicks if kind == "clicks" else EngineCandidates
+        prompted = [name for name, spec in engine.models().items() if spec.paradigm == PROMPT]
+        known = {name: partial(wrapped, engine, name) for name in prompted}
+    unknown = [name for name in names if name not in known]
+    if unknown or not names:
+        needed = "examples" if kind == "supports" else "clicks"
+        message = f"There is no model '{unknown[0]}' that takes {needed}." if unknown else "No model is chosen."
+        raise InvalidRequest(message, f"Choose some of: {', '.join(known)}.")
+    return {name: known[name]() for name in names}
+
+
+def _in_words(dataset: Dataset) -> str:
+    """Return what the values depend on: the name of a data set and the images that may be looked at."""
+    files = files_of(dataset.cases)
+    counts = f"subjects: {len(dataset.subjects)}, images: {len(dataset.cases)}"
+    return f"{dataset.name} ({counts}, files: {len(files)} with digest {content_digest(files)})"
+
+
+def _chosen(dataset: Dataset, asked: Asked) -> tuple[str, ...]:
+    """Return whom to ask for in a data set; nobody if that is everyone."""
+    chosen = asked.subjects_of(dataset)
+    return () if chosen == dataset.subjects else chosen
+
+
+def _masks_by_asking_again(protocols: Sequence[ImageProtocol], methods: Mapping[str, Any]) -> MasksOf:
+    """Return what makes the masks of a case again: they were not kept, and the same question has the same answer."""
 
     def masks_of(record: CaseRecord, run: Run) -> tuple[Mask, Mask, VolumeGeometry]:
-        item = record.item
-        question = list_questions(sets[item.dataset], [item.label], [item.subject])[item]
-        truth = question.case.mask(item.label)
-        last = np.zeros(truth.geometry.shape, bool)
-
-        def remember(image: ImageVolume, prompts: tuple[Prompt, ...], run: Run) -> Mask:
-            nonlocal last
-            last = methods[record.method](image, prompts, run)
-            return last
-
-        if not record.failure:
-            protocols[item.dataset].evaluate(item, remember, run)
-        return last, truth.full(), truth.geometry
+        protocol = next(protocol for protocol in protocols if record.item in protocol.items())
+        return protocol.masks(record.item, None if record.failure else methods[record.method], run)
 
     return masks_of

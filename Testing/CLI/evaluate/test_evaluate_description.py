@@ -16,6 +16,13 @@ from CLI.test_module_description import (  # noqa: F401  the same tests and fixt
 from Core.evaluation.report.test_tables import evaluation_of, four_cases
 
 
+def test_choices_agree(inputs, options):  # noqa: F811
+    listed = {name: [one.text for one in found.findall("element")] for name, found in inputs.items()}
+    chosen = {name: choices for name, choices in listed.items() if choices}
+    assert chosen == {name: list(action.choices) for name, action in options.items() if action.choices}
+    assert set(chosen) == {"protocol", "rule", "scheme", "prompt"}
+
+
 def test_the_report_holds_what_the_description_promises(parameters, inputs, module):  # noqa: F811
     text = module.report_text(evaluation_of(*four_cases()), ["One.", "Two\nlines."])
     values = dict(line.split(" = ") for line in text.splitlines())

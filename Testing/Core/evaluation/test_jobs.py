@@ -19,6 +19,7 @@ from MedSegAICore.evaluation.file_comparison import FilePair
 from MedSegAICore.evaluation.file_job import job_of_files, pairs_in
 from MedSegAICore.evaluation.job import Job, run_job
 from MedSegAICore.evaluation.model_job import job_of_models
+from MedSegAICore.evaluation.protocols.plans import InteractivePlan
 from MedSegAICore.evaluation.report.results import read_results
 from MedSegAICore.geometry import VolumeGeometry
 from MedSegAICore.segmentation_file import NamedMask, write_segmentation
@@ -217,7 +218,7 @@ def ball_set(tmp_path):
 
 
 def test_a_model_is_evaluated_click_by_click(tmp_path, ball_set):
-    job = job_of_models(["adaptive"], [ball_set], Engine("cpu"), clicks=2)
+    job = job_of_models(["adaptive"], [ball_set], Engine("cpu"), InteractivePlan(2))
     evaluation, warnings = run_job(job, tmp_path / "out", Run(), worst=1)
     assert warnings == ()
     assert [record.item.subject for record in evaluation.records] == ["p0", "p1"]

@@ -21,6 +21,11 @@ from .description import ArchiveSpec, LabelMapSpec
 class CaseSource(Protocol):
     """What a case reads from, each time it is asked."""
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Return what it reads."""
+        ...
+
     def image(self) -> ImageVolume:
         """Return the image."""
         ...
@@ -55,6 +60,12 @@ class FileSource:
     image_file: Path | None
     label_maps: Sequence[tuple[Path, LabelMapSpec]]
     has_spacing: bool
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Return the image and the label maps."""
+        label_maps = tuple(file for file, _ in self.label_maps)
+        return label_maps if self.image_file is None else (self.image_file, *label_maps)
 
     def image(self) -> ImageVolume:
         """Return the image."""
@@ -138,7 +149,7 @@ class Archive:
     """
 
     def __init__(self, file: Path, spec: ArchiveSpec) -> None:
-        self._file = file
+        self.file = file
         self._spec = spec
 
     @cached_property
@@ -163,16 +174,16 @@ class Archive:
 
     def _array(self, name: str, dimensions: int) -> NDArray[Any]:
         try:
-            with np.load(self._file, allow_pickle=False) as archive:
+            with np.load(self.file, allow_pickle=False) as archive:
                 array: NDArray[Any] = archive[name]
         except FileNotFoundError as error:
-            message = f"There is no archive '{self._file.name}'."
+            message = f"There is no archive '{self.file.name}'."
             raise InvalidDataset(message) from error
         except (KeyError, OSError, ValueError, TypeError) as error:
-            message = f"The archive '{self._file.name}' has no array '{name}' that can be read."
+            message = f"The archive '{self.file.name}' has no array '{name}' that can be read."
             raise InvalidDataset(message) from error
         if array.ndim != dimensions:
-            message = f"The array '{name}' of '{self._file.name}' has {array.ndim} dimensions, not {dimensions}."
+            message = f"The array '{name}' of '{self.file.name}' has {array.ndim} dimensions, not {dimensions}."
             raise InvalidDataset(message)
         return array
 
@@ -184,6 +195,11 @@ class ArchiveSource:
     archive: Archive
     index: int
     label: str
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Return the archive."""
+        return (self.archive.file,)
 
     def image(self) -> ImageVolume:
         """Return the picture as one slice."""

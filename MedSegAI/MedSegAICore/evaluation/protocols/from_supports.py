@@ -10,17 +10,16 @@ import numpy as np
 
 from ...engine.run import Run
 from ...errors import InvalidRequest
+from ...geometry import VolumeGeometry
+from ...support import Support
 from ...volume import VolumePatch
 from ..datasets.dataset import Case, Dataset
 from ..datasets.split import COMMITTED_SEED, subject_folds
 from ..work import Quantity, WorkItem
-from .judge import Judge
+from .judge import Judge, Mask
 from .questions import Question, list_questions
 from .schemes import Scheme, SupportMethod
 from .supports import support_cases, support_from
-from .whole_schemes import InContext
-
-CONTEXT_SIZES = (1, 4, 16, 64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,12 +90,8 @@ class SupportProtocol:
 
     def evaluate(self, item: WorkItem, method: SupportMethod, run: Run) -> Mapping[str, float]:
         """Show the examples and the query, and return the value of every quantity."""
-        question = self._questions[item]
-        supports = [support_from(case, question.label) for case in self.examples(question.case, question.label)]
-        query = support_from(question.case, question.label)
-        truth = query.mask.array
-        answer = self.scheme.ask(method, supports, query.image, truth, run)
-        scored = self.scheme.scored(truth)
+        query, answer = self._answer(item, method, run)
+        scored = self.scheme.scored(query.mask.array)
         return self._judge.values(answer[scored], _slices_of(query.mask, scored))
 
     def failed_values(self, item: WorkItem) -> Mapping[str, float]:
@@ -105,12 +100,27 @@ class SupportProtocol:
         truth = question.case.mask(question.label).canonical()
         return self._judge.failed_values(_slices_of(truth, self.scheme.scored(truth.array)))
 
+    def masks(self, item: WorkItem, method: SupportMethod | None, run: Run) -> tuple[Mask, Mask, VolumeGeometry]:
+        """Ask again and return answer and truth (k, j, i) with their grid; nothing without a method."""
+        if method is not None:
+            query, answer = self._answer(item, method, run)
+            return answer, query.mask.full(), query.mask.geometry
+        truth = self._questions[item].case.mask(item.label).canonical()
+        return np.zeros(truth.geometry.shape, dtype=np.bool_), truth.full(), truth.geometry
+
     def examples(self, query: Case, label: str) -> tuple[Case, ...]:
         """Return the images that serve as examples for a query."""
         candidates = set(self.supports_from or self.dataset.subjects)
         if self.folds:
             candidates -= set(self.fold_of(query.subject))
         return support_cases(self.dataset, label, query.subject, self.shots, self.seed, candidates)
+
+    def _answer(self, item: WorkItem, method: SupportMethod, run: Run) -> tuple[Support, Mask]:
+        """Return the query with its truth, and the method's answer (k, j, i)."""
+        question = self._questions[item]
+        supports = [support_from(case, question.label) for case in self.examples(question.case, question.label)]
+        query = support_from(question.case, question.label)
+        return query, self.scheme.ask(method, supports, query.image, query.mask.array, run)
 
     def fold_of(self, subject: str) -> tuple[str, ...]:
         """Return everyone who is tested together with `subject`: a method is trained on all others.
@@ -135,13 +145,6 @@ class SupportProtocol:
     @property
     def _count(self) -> str:
         return f"{self.shots} support{'s' if self.shots > 1 else ''}"
-
-
-def in_context_protocols(dataset: Dataset, sizes: Sequence[int] = CONTEXT_SIZES) -> tuple[SupportProtocol, ...]:
-    """Return the in-context protocol for each number of examples and, from two on, with the masks deranged."""
-    plain = [SupportProtocol(dataset, InContext(), size) for size in sizes]
-    exchanged = [SupportProtocol(dataset, InContext(deranged=True), size) for size in sizes if size > 1]
-    return (*plain, *exchanged)
 
 
 def _slices_of(truth: VolumePatch, slices: slice) -> VolumePatch:

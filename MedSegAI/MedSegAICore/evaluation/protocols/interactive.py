@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ...engine.run import Run
 from ...errors import InvalidRequest
+from ...geometry import VolumeGeometry
 from ...prompts import Prompt
 from ...volume import ImageVolume
 from ..click_curve import answers
@@ -144,6 +145,21 @@ class InteractiveProtocol:
     def failed_values(self, item: WorkItem) -> Mapping[str, float]:  # noqa: ARG002  the same for every question
         """Return the values of a method that gave no answer."""
         return self._values([NOTHING]) | {"answers": 0.0}
+
+    def masks(self, item: WorkItem, method: InteractiveMethod | None, run: Run) -> tuple[Mask, Mask, VolumeGeometry]:
+        """Ask again and return the last answer and the truth (k, j, i) with their grid; nothing without a method."""
+        truth = self._questions[item].case.mask(item.label)
+        last = np.zeros(truth.geometry.shape, dtype=np.bool_)
+
+        def remember(image: ImageVolume, prompts: tuple[Prompt, ...], run: Run) -> Mask:
+            nonlocal last
+            assert method is not None  # noqa: S101  asked below only
+            last = method(image, prompts, run)
+            return last
+
+        if method is not None:
+            self.evaluate(item, remember, run)
+        return last, truth.full(), truth.geometry
 
     def _scores(self, pair: MaskPair) -> Scores:
         return {"dice": dice(pair), "iou": iou(pair), "nsd": normalized_surface_dice(pair, self.tolerance)}

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ...engine.run import Run
 from ...errors import InvalidRequest
+from ...geometry import VolumeGeometry
 from ...prompts import Prompt
 from ...volume import ImageVolume, VolumePatch
 from ..datasets.dataset import Dataset
@@ -133,6 +134,16 @@ class RatersProtocol:
         missed = self._volume_score(0.0, question.case.masks(question.label))
         worst = {"ged": 2.0, "best_dice": 0.0, "matched_iou": 0.0, "consensus_dice": 0.0, "ece": 1.0}
         return worst | {"crps": missed, "candidates": 0.0}
+
+    def masks(self, item: WorkItem, method: RatersMethod | None, run: Run) -> tuple[Mask, Mask, VolumeGeometry]:
+        """Ask again and return the first mask and what most raters drew (k, j, i); nothing without a method."""
+        question = self._questions[item]
+        truth = question.case.mask(question.label)
+        first = np.zeros(truth.geometry.shape, dtype=np.bool_)
+        if method is not None:
+            prompts = self._prompts(question.case.masks(question.label))
+            first = checked_answer(method(question.case.image(), prompts, run).masks[0], truth.geometry.shape)
+        return first, truth.full(), truth.geometry
 
     @cached_property
     def _questions(self) -> dict[WorkItem, Question]:

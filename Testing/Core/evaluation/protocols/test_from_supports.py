@@ -14,7 +14,8 @@ from MedSegAICore.errors import InvalidRequest
 from MedSegAICore.evaluation.datasets.dataset import Case, load_dataset
 from MedSegAICore.evaluation.metrics.registry import standard_metrics
 from MedSegAICore.evaluation.protocols.baselines import mean_mask
-from MedSegAICore.evaluation.protocols.from_supports import SupportProtocol, in_context_protocols
+from MedSegAICore.evaluation.protocols.from_supports import SupportProtocol
+from MedSegAICore.evaluation.protocols.plans import Asked, in_context_plan
 from MedSegAICore.evaluation.protocols.slice_schemes import OuyangSlices, RoySlices
 from MedSegAICore.evaluation.protocols.whole_schemes import FullVolume, InContext
 from MedSegAICore.evaluation.records import RecordFile
@@ -153,18 +154,18 @@ def test_pictures_are_measured_in_pixels():
 
 
 def test_the_in_context_protocols_come_with_their_diagnosis():
-    protocols = in_context_protocols(people(5), (1, 4))
+    protocols = in_context_plan((1, 4), deranged=True).over(people(5), Asked())
     assert [protocol.name for protocol in protocols] == [
         "In-context, 1 support",
         "In-context, 4 supports",
         "In-context, masks deranged, 4 supports",
     ]
-    assert {protocol.shots for protocol in in_context_protocols(people(2))} == {1, 4, 16, 64}
+    assert [protocol.shots for protocol in in_context_plan().over(people(2), Asked())] == [1, 4, 16, 64]
 
 
 def test_the_mean_mask_does_not_care_whose_masks_they_are():
     cases = [drawn_case(f"{n:02}", {"bar": bar(n, n + 4)}) for n in range(5)]
-    plain, exchanged = in_context_protocols(drawn_dataset(*cases), (4,))
+    plain, exchanged = in_context_plan((4,), deranged=True).over(drawn_dataset(*cases), Asked())
     for item, same in zip(plain.items(), exchanged.items(), strict=True):
         assert (item.condition, same.condition) == ("4 supports", "4 supports, masks deranged")
         assert plain.evaluate(item, mean_mask, Run()) == exchanged.evaluate(same, mean_mask, Run())
