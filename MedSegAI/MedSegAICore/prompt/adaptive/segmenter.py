@@ -22,6 +22,7 @@ from .correction import Answer, answer_stroke_by_stroke, without_loose_islands
 from .evidence import Evidence, evidence_in_volume, evidence_on_slice
 from .evolution import Scene
 from .features import IntensityScale, compute_features
+from .first_guess import with_first_guess
 from .quality import answer_quality
 from .random_walker import EdgeWeights
 from .refinement import refined
@@ -102,6 +103,7 @@ class AdaptiveSegmenter:
         blocks_across: float,
         run: Run,
     ) -> VolumeAnswer:
+        evidence = self._placed(evidence, array, key, geometry, run)
         voxel_mm = geometry.spacing_kji
         block = self._block_mm(evidence.extent_mm(voxel_mm), voxel_mm, blocks_across)
         low, high = region_of_interest(evidence, voxel_mm)
@@ -117,6 +119,17 @@ class AdaptiveSegmenter:
         fine, voxels = refined(scene, coarse, evidence, array, self.settings, run.part(0.8, 1.0))
         k, j, i = (start + cut.start for start, cut in zip(scene.region.offset, voxels, strict=True))
         return VolumeAnswer(VolumePatch(fine, (k, j, i), geometry), quality)
+
+    def _placed(
+        self, evidence: Evidence, array: NDArray[Any], key: str, geometry: VolumeGeometry, run: Run
+    ) -> Evidence:
+        """Return the evidence with a guess of where the structure is, if no prompt says more than a stroke."""
+        guess_key = f"adaptive guess {key} {_digest(evidence.until(evidence.first_strokes))}"
+        placed = self.cache.get(guess_key)
+        if not isinstance(placed, Evidence):
+            placed = with_first_guess(evidence, array, geometry, run)
+            self.cache.put(guess_key, placed, 0 if placed.guess is None else placed.guess.array.nbytes)
+        return replace(evidence, guess=placed.guess)
 
     def _block_mm(self, extent_mm: float, voxel_mm: Float64, blocks_across: float) -> float:
         return max(float(voxel_mm.min()), min(self.settings.block_mm, extent_mm / blocks_across))

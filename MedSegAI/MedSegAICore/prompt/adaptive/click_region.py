@@ -1,0 +1,212 @@
+"""What a click alone points at on its slice, before anything else is known.
+
+Around the click lies a family of nested regions: the pixels that differ from the click's surroundings by at most
+a tolerance and hang together with it through passages wider than a radius (connected thresholds, opened). How such
+a region looks tells how likely it is a structure: how strong the image's edges are along its border, how little it
+grows with the tolerance (maximally stable regions, Matas et al. 2002), how compact it is, how large, and how deep
+within it the click lies. A regression turns these looks into the overlap that is to be expected, and the answer is
+the mean of the family, weighted by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from ...engine.run import Run
+from .arrays import Float32, Float64, Mask
+
+Pixel = tuple[int, int]
+
+OVERVIEW = 128
+"""Pixels across the slice as a whole, about."""
+CLOSE_UP = 64
+"""Pixels across the view of the click's surroundings."""
+LEVELS = 16
+"""Tolerances that are tried."""
+RADII = (0, 1, 2, 4)
+"""Half widths of the passages that close [pixels]."""
+SMALLEST = 5
+"""Pixels of the smallest region that counts."""
+SOFTNESS = 0.04
+"""Difference of expected overlap over which a region's weight falls by e."""
+
+EXPECTED = -0.4384
+COEFFICIENTS = (
+    (-0.0055, -0.0479),
+    (0.0930, 0.0348),
+    (-0.2074, 0.0536),
+    (-0.1732, 0.0377),
+    (-0.2831, -0.0625),
+    (-0.3699, -0.0934),
+    (0.3666, -0.1211),
+    (0.3689, -0.0750),
+    (-0.0174, -0.0174),
+)
+"""Constant, and linear and square coefficient of each look.
+
+Fitted by `Testing/Benchmarks/fit_click_region.py`, which names the images: sets under Apache-2.0, CC BY, CC0, MIT, BSD
+and public-domain terms. No set under share-alike or non-commercial terms took part.
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A part of the slice at some resolution.
+
+    Parameters
+    ----------
+    pixels
+        Intensities (rows, columns) in any unit.
+    click
+        The clicked pixel (row, column).
+    factor
+        Pixels of the slice per pixel of the view along each side.
+    corner
+        First pixel (row, column) of the slice that the view shows.
+    """
+
+    pixels: Float64
+    click: Pixel
+    factor: int
+    corner: Pixel
+
+    def spread(self, region: Mask, shape: tuple[int, int]) -> tuple[slice, slice, Mask]:
+        """Return where the view lies in a slice of `shape`, and a region's mask there."""
+        fine = np.kron(region, np.ones((self.factor, self.factor), dtype=np.bool_)) if self.factor > 1 else region
+        rows, columns = (
+            slice(start, min(start + size, limit))
+            for start, size, limit in zip(self.corner, fine.shape, shape, strict=True)
+        )
+        return rows, columns, fine[: rows.stop - rows.start, : columns.stop - columns.start]
+
+
+def views_of(pixels: Float64, click: Pixel) -> tuple[View, ...]:
+    """Return the slice as a whole, reduced, and where that is much larger, the surroundings of the click."""
+    factor = max(1, -(-max(pixels.shape) // OVERVIEW))
+    padded = np.pad(pixels, [(0, -size % factor) for size in pixels.shape], mode="edge")
+    rows, columns = (size // factor for size in padded.shape)
+    reduced = padded.reshape(rows, factor, columns, factor).mean(axis=(1, 3))
+    overview = View(reduced, (click[0] // factor, click[1] // factor), factor, (0, 0))
+    if max(pixels.shape) <= CLOSE_UP:
+        return (overview,)
+    corner = tuple(
+        max(0, min(at - CLOSE_UP // 2, size - CLOSE_UP)) for at, size in zip(click, pixels.shape, strict=True)
+    )
+    row, column = corner
+    surroundings = pixels[row : row + CLOSE_UP, column : column + CLOSE_UP]
+    return overview, View(surroundings, (click[0] - row, click[1] - column), 1, (row, column))
+
+
+def region_of_click(pixels: Float64, click: Pixel, shut_out: Mask | None, run: Run) -> Float32 | None:
+    """Return the probability (rows, columns) of the structure that was clicked; None if nothing stands out.
+
+    Parameters
+    ----------
+    pixels
+        Intensities (rows, columns) of the slice.
+    click
+        The clicked pixel (row, column).
+    shut_out
+        Pixels (rows, columns) that are known to be outside, or None.
+    run
+        Cancel.
+    """
+    found = [
+        (view, region, expected_overlap(looks))
+        for index, view in enumerate(views_of(pixels, click))
+        for region, looks in regions_around(view, index == 1, run)
+    ]
+    shape = pixels.shape[0], pixels.shape[1]
+    if shut_out is not None:
+        found = [one for one in found if not _touches(one[0], one[1], shut_out)]
+    if not found:
+        return None
+    scores = np.array([score for _, _, score in found])
+    weights = np.exp((scores - scores.max()) / SOFTNESS)
+    weights /= weights.sum()
+    probability = np.zeros(shape, dtype=np.float32)
+    for (view, region, _), weight in zip(found, weights, strict=True):
+        rows, columns, fine = view.spread(region, shape)
+        probability[rows, columns] += np.float32(weight) * fine
+    return probability
+
+
+def _touches(view: View, region: Mask, shut_out: Mask) -> bool:
+    rows, columns, fine = view.spread(region, (shut_out.shape[0], shut_out.shape[1]))
+    return bool((fine & shut_out[rows, columns]).any())
+
+
+def expected_overlap(looks: Float64) -> float:
+    """Return the Dice overlap with a structure that is to be expected of a region that looks so."""
+    linear, square = np.array(COEFFICIENTS).T
+    return float(EXPECTED + looks @ linear + looks**2 @ square)
+
+
+def regions_around(view: View, is_close_up: bool, run: Run) -> Iterator[tuple[Mask, Float64]]:
+    """Yield the regions (rows, columns) around the click of a view, each with its looks (9,)."""
+    smooth = ndimage.gaussian_filter(view.pixels, 0.7)
+    row, column = view.click
+    around = smooth[max(0, row - 2) : row + 3, max(0, column - 2) : column + 3]
+    difference = np.abs(smooth - np.median(around))
+    edges = np.hypot(ndimage.sobel(smooth, 0), ndimage.sobel(smooth, 1))
+    mean_edge = float(edges.mean())
+    if not mean_edge > 0:
+        return
+    edges = edges / mean_edge
+    families: dict[int, list[Mask]] = {radius: [] for radius in RADII}
+    for tolerance in np.unique(np.quantile(difference, np.linspace(0.01, 1, LEVELS + 1)[:-1] ** 1.3)):
+        run.check()
+        similar = difference <= tolerance
+        if similar[view.click]:
+            depth = ndimage.distance_transform_edt(similar)
+            for radius in RADII:
+                if depth[view.click] > radius:
+                    families[radius].append(_connected(depth > radius, view.click, radius))
+    for family in families.values():
+        sizes = [int(np.count_nonzero(region)) for region in family]
+        for index, region in enumerate(family):
+            run.check()
+            size, larger = sizes[index], sizes[index + 1] if index + 1 < len(sizes) else region.size
+            if size < SMALLEST or size == larger:  # too small, or found again with the next tolerance
+                continue
+            growth = np.log(larger / size), np.log(size / sizes[index - 1]) if index else 1.0
+            yield region, _looks(region, edges, view.click, growth, is_close_up)
+
+
+def _connected(core: Mask, click: Pixel, radius: int) -> Mask:
+    """Return the part of a core that was clicked, grown back by the radius it was eroded with, holes filled."""
+    parts, _ = ndimage.label(core)
+    part = parts == parts[click]
+    if radius:
+        part = ndimage.distance_transform_edt(~part) <= radius
+    return np.asarray(ndimage.binary_fill_holes(part))
+
+
+def _looks(region: Mask, edges: Float64, click: Pixel, growth: tuple[float, float], is_close_up: bool) -> Float64:
+    """Return how a region looks (9,).
+
+    These are log edge strength along its border, mean and 20th percentile; log growth to the next larger and
+    from the next smaller region; log compactness; log share of the view; depth of the click as share of the
+    region's; log side [pixels]; 1 in a close-up.
+    """
+    size = float(np.count_nonzero(region))
+    rim = region & ~ndimage.binary_erosion(region)
+    along = edges[rim | (ndimage.binary_dilation(region) & ~region)]
+    depth = ndimage.distance_transform_edt(np.pad(region, 1))[1:-1, 1:-1]
+    return np.array(
+        [
+            np.log(along.mean() + 0.1),
+            np.log(np.percentile(along, 20) + 0.1),
+            min(growth[0], 3.0),
+            min(growth[1], 3.0),
+            np.log(np.sqrt(size) / np.count_nonzero(rim)),
+            np.log(size / region.size) / 2,
+            depth[click] / depth.max(),
+            np.log(size) / 2,
+            float(is_close_up),
+        ]
+    )

@@ -1,0 +1,102 @@
+"""What a click alone points at."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from MedSegAICore import Engine, PointPrompt, PromptTask, SegmentationRequest
+from MedSegAICore.engine.run import CancelToken, Run
+from MedSegAICore.errors import Cancelled
+from MedSegAICore.evaluation.metrics.pair import MaskPair
+from MedSegAICore.evaluation.metrics.registry import dice
+from MedSegAICore.geometry import VolumeGeometry
+from MedSegAICore.prompt.adaptive.click_region import region_of_click, views_of
+from MedSegAICore.prompts import SlicePlane
+from MedSegAICore.request import SliceScope
+from MedSegAICore.volume import ImageVolume
+
+CENTRE = (40, 44)
+
+
+def disc(radius: float, noise: float = 5.0) -> tuple[np.ndarray, np.ndarray]:
+    """Return a noisy picture (96, 96) and the bright disc in it."""
+    rows, columns = np.indices((96, 96))
+    truth = np.hypot(rows - CENTRE[0], columns - CENTRE[1]) <= radius
+    random = np.random.default_rng(0)
+    return 100 + 100 * truth + noise * random.standard_normal(truth.shape), truth
+
+
+def overlap(probability: np.ndarray, truth: np.ndarray) -> float:
+    inside = np.atleast_3d(probability >= 0.5)
+    return dice(MaskPair.of(inside, np.atleast_3d(truth), None))
+
+
+@pytest.mark.parametrize("noise", [0.0, 5.0, 20.0])
+@pytest.mark.parametrize(("radius", "least"), [(5, 0.7), (12, 0.85), (30, 0.95)])
+def test_a_click_finds_a_plain_disc_of_any_size(radius: float, least: float, noise: float) -> None:
+    pixels, truth = disc(radius, noise)
+    probability = region_of_click(pixels, CENTRE, None, Run())
+    assert probability is not None
+    assert probability[CENTRE] == pytest.approx(1.0, abs=1e-5)
+    assert overlap(probability, truth) > least
+
+
+def test_the_unit_of_intensity_makes_no_difference() -> None:
+    pixels, _ = disc(12)
+    here, there = (region_of_click(values, CENTRE, None, Run()) for values in (pixels, -3000 + 250 * pixels))
+    assert here is not None
+    np.testing.assert_allclose(here, there, atol=1e-4)
+
+
+def test_what_is_known_to_be_outside_is_left_out() -> None:
+    pixels, truth = disc(12)
+    pixels += 100 * np.roll(truth, 22, axis=1)  # a second disc that touches the first
+    shut_out = np.zeros(truth.shape, dtype=bool)
+    shut_out[CENTRE[0], CENTRE[1] + 24] = True
+    probability = region_of_click(pixels, CENTRE, shut_out, Run())
+    assert probability is not None
+    assert probability[shut_out].max() == 0
+
+
+def test_nothing_stands_out_of_a_flat_picture() -> None:
+    assert region_of_click(np.full((40, 40), 7.0), (20, 20), None, Run()) is None
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (3, 200), (300, 9)])
+def test_pictures_of_odd_shapes_are_taken(shape: tuple[int, int]) -> None:
+    pixels = np.random.default_rng(0).standard_normal(shape)
+    click = (shape[0] - 1, shape[1] - 1)
+    probability = region_of_click(pixels, click, None, Run())
+    assert probability is None or (probability.shape == shape and 0 <= probability.min() <= probability.max() < 1.001)
+
+
+@pytest.mark.parametrize("click", [(0, 0), (299, 511), (150, 3)])
+def test_every_view_shows_the_click(click: tuple[int, int]) -> None:
+    pixels = np.arange(300 * 512, dtype=np.float64).reshape(300, 512)
+    overview, close_up = views_of(pixels, click)
+    assert close_up.pixels[close_up.click] == pixels[click]
+    rows, columns, fine = overview.spread(np.ones(overview.pixels.shape, dtype=bool), pixels.shape)
+    assert (rows, columns, fine.shape) == (slice(0, 300), slice(0, 512), (300, 512))
+    assert overview.click[0] == click[0] // overview.factor
+
+
+def test_it_stops_when_asked_to() -> None:
+    token = CancelToken()
+    token.cancel()
+    with pytest.raises(Cancelled):
+        region_of_click(disc(12)[0], CENTRE, None, Run(cancel=token))
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["slice", "volume"])
+def test_one_click_gives_the_whole_ball(whole: bool) -> None:
+    positions = np.indices((24, 48, 48)) - np.array([12, 24, 24])[:, None, None, None]
+    truth = (positions**2).sum(axis=0) <= 10**2
+    array = 100 * truth + 10 * np.random.default_rng(0).standard_normal(truth.shape)
+    image = ImageVolume(array.astype(np.float32), VolumeGeometry(truth.shape, np.eye(4)))
+    click = (PointPrompt((24.0, 24.0, 12.0)),)
+    plane = SlicePlane.of_slice(image.geometry, 0, 12)
+    task = PromptTask(click) if whole else PromptTask(click, scope=SliceScope(plane))
+    mask = Engine().segment(SegmentationRequest(image, task)).mask.full()
+    if not whole:
+        mask, truth = mask[12:13], truth[12:13]
+    assert dice(MaskPair.of(mask, truth, None)) > 0.9
