@@ -18,7 +18,6 @@ from ..volume import ImageVolume
 from .label_files import Labels, read_grid, read_labels, union_of_names
 from .label_grids import check_grids, placed_on
 from .metrics.pair import MaskPair, pairs_of
-from .metrics.registry import failed, measure
 from .protocols.judge import Judge
 from .work import CaseRecord, Quantity, WorkItem
 
@@ -90,12 +89,7 @@ class FileComparison:
 
     def quantities(self) -> tuple[Quantity, ...]:
         """Return what is measured."""
-        unit = "ml" if self._has_spacing else "px"
-        reference = "number of voxels of the reference, times their volume"
-        return (
-            *self._judge.quantities(),
-            Quantity("true_volume", "Reference volume", unit, None, reference, shown=False),
-        )
+        return self._judge.quantities()
 
     def check_grids(self) -> None:
         """Raise `GeometryMismatch` for the first prediction that does not lie on the grid of its reference."""
@@ -137,12 +131,12 @@ class FileComparison:
         found = self._opened(self._pairs[item.subject], method(self._pairs[item.subject])).pair(item.label)
         if found is None:  # a wanted structure that neither of the two has
             found = self._unanswered(item)
-        return measure(found, self._judge.metrics) | {"true_volume": found.sizes[1] * found.voxel_volume}
+        return self._judge.values_of_pair(found)
 
     def failed_values(self, item: WorkItem) -> Mapping[str, float]:
         """Return the values of a prediction that is missing or cannot be read."""
         pair = self._unanswered(item)
-        return failed(pair, self._judge.metrics) | {"true_volume": pair.sizes[1] * pair.voxel_volume}
+        return self._judge.failed_values_of_pair(pair)
 
     def masks(self, record: CaseRecord) -> tuple[NDArray[np.bool_], NDArray[np.bool_], VolumeGeometry]:
         """Return prediction and reference (k, j, i) of a case with their grid; nothing for a missing prediction."""

@@ -69,14 +69,14 @@ class SupportProtocol:
 
     @property
     def name(self) -> str:
-        """Return the name that stands over the table."""
-        folds = f", {self.folds} folds" if self.folds else ""
-        return f"{self.scheme.name}, {self._count}{folds}"
+        """Return the name that stands over the table; the number of examples is a condition."""
+        return f"{self.scheme.name}, {self.folds} folds" if self.folds else self.scheme.name
 
     @property
     def condition(self) -> str:
         """Return what keeps its questions apart from those with more or fewer examples."""
-        return ", ".join(filter(None, (self._count, self.scheme.remark)))
+        supports = f"{self.shots} support{'s' if self.shots > 1 else ''}"
+        return ", ".join(filter(None, (supports, self.scheme.remark)))
 
     def quantities(self) -> tuple[Quantity, ...]:
         """Return what is measured, on the slices that the scheme scores."""
@@ -141,10 +141,6 @@ class SupportProtocol:
     def _questions(self) -> dict[WorkItem, Question]:
         found = list_questions(self.dataset, self.labels, self.subjects)
         return {replace(item, condition=self.condition): question for item, question in found.items()}
-
-    @property
-    def _count(self) -> str:
-        return f"{self.shots} support{'s' if self.shots > 1 else ''}"
 
 
 def _slices_of(truth: VolumePatch, slices: slice) -> VolumePatch:

@@ -17,6 +17,9 @@ from ..work import Quantity
 
 Mask = NDArray[np.bool_]
 
+TRUE_VOLUME = "true_volume"
+"""Name of the reference's volume."""
+
 
 @dataclass(frozen=True)
 class Judge:
@@ -39,20 +42,31 @@ class Judge:
         return standard_metrics(self.tolerance)
 
     def quantities(self) -> tuple[Quantity, ...]:
-        """Return what is measured, as tables name it."""
-        return tuple(quantity_of(metric, has_spacing=self.has_spacing) for metric in self.metrics)
+        """Return what is measured, as tables name it, and the volume of the reference for the plot of volumes."""
+        measured = (quantity_of(metric, has_spacing=self.has_spacing) for metric in self.metrics)
+        unit = "ml" if self.has_spacing else "px"
+        reference = "number of voxels of the reference, times their volume"
+        return (*measured, Quantity(TRUE_VOLUME, "Reference volume", unit, None, reference, shown=False))
 
     def pair(self, answer: Mask, truth: VolumePatch) -> MaskPair:
         """Return answer and truth (k, j, i) of a whole image as a pair."""
         return MaskPair.of(answer, truth.array, truth.geometry.spacing_kji if self.has_spacing else None)
 
     def values(self, answer: Mask, truth: VolumePatch) -> dict[str, float]:
-        """Return the value of every metric by its name."""
-        return measure(self.pair(answer, truth), self.metrics)
+        """Return the value of every quantity by its name."""
+        return self.values_of_pair(self.pair(answer, truth))
+
+    def values_of_pair(self, pair: MaskPair) -> dict[str, float]:
+        """Return the value of every quantity by its name."""
+        return measure(pair, self.metrics) | {TRUE_VOLUME: pair.sizes[1] * pair.voxel_volume}
 
     def failed_values(self, truth: VolumePatch) -> dict[str, float]:
         """Return the values of a method that gave no answer."""
-        return failed(self.pair(np.zeros_like(truth.array), truth), self.metrics)
+        return self.failed_values_of_pair(self.pair(np.zeros_like(truth.array), truth))
+
+    def failed_values_of_pair(self, pair: MaskPair) -> dict[str, float]:
+        """Return the values of a method that gave no answer."""
+        return failed(pair, self.metrics) | {TRUE_VOLUME: pair.sizes[1] * pair.voxel_volume}
 
 
 def quantity_of(metric: Metric, *, has_spacing: bool) -> Quantity:

@@ -76,15 +76,12 @@ class InContext:
     deranged: bool = False
     seed: int = COMMITTED_SEED
 
+    name = "In-context"
+
     @property
     def fewest_supports(self) -> int:
         """Return how many examples it needs at least: one cannot exchange its mask."""
         return 2 if self.deranged else 1
-
-    @property
-    def name(self) -> str:
-        """Return the name of the scheme."""
-        return f"In-context, {self.remark}" if self.deranged else "In-context"
 
     @property
     def remark(self) -> str:

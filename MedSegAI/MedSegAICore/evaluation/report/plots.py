@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..protocols.judge import TRUE_VOLUME
 from ..statistics import CONFIDENCE, mean_with_interval
 from ..work import CaseRecord, Quantity
 from .evaluation import ALL_LABELS, Evaluation, by_condition, by_label, subjects_of
@@ -30,7 +31,7 @@ COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "<", ">")
 FAILURE_COLOR, GREY = "#B00020", "#666666"
-TRUE_VOLUME, VOLUME_DIFFERENCE = "true_volume", "volume_difference"
+VOLUME_DIFFERENCE = "volume_difference"
 ROW_INCHES, PANEL_INCHES, DOTS_PER_INCH = 0.42, 4.6, 150
 LONGEST_TITLE = 80
 

@@ -150,16 +150,13 @@ def test_how_the_voxels_are_stored_does_not_matter(order, flips):
 def test_pictures_are_measured_in_pixels():
     quantities = {one.name: one.unit for one in SupportProtocol(people(2, has_spacing=False), InContext()).quantities()}
     assert quantities["hd95"] == "px"
-    assert set(quantities) == {metric.name for metric in standard_metrics()}
+    assert set(quantities) == {"true_volume", *(metric.name for metric in standard_metrics())}
 
 
 def test_the_in_context_protocols_come_with_their_diagnosis():
     protocols = in_context_plan((1, 4), deranged=True).over(people(5), Asked())
-    assert [protocol.name for protocol in protocols] == [
-        "In-context, 1 support",
-        "In-context, 4 supports",
-        "In-context, masks deranged, 4 supports",
-    ]
+    assert {protocol.name for protocol in protocols} == {"In-context"}
+    assert [protocol.condition for protocol in protocols] == ["1 support", "4 supports", "4 supports, masks deranged"]
     assert [protocol.shots for protocol in in_context_plan().over(people(2), Asked())] == [1, 4, 16, 64]
 
 
