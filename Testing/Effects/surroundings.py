@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import slicer
-from Effects.prompt_case import CENTER
+from Effects.prompt_case import CENTER, GREEN
+from Host.picture import has_color
+from scipy import ndimage
 
 
 def only_voxels_in_the_editable_intensity_range_are_written(case):
@@ -33,6 +35,10 @@ def an_oblique_slice_is_prompted_previewed_and_written(case):
     slice_node.SetSliceToRASByNTP(0.3, 0.2, 0.93, 1, 0, -0.3, *case.at(CENTER), 0)
     case.prompt()
     assert case.shown() > 0.02
+    case.session.store.setVisible(False)
+    green = has_color(case.driver.picture(), GREEN)
+    assert green.sum() / ndimage.binary_closing(green, np.ones((9, 9))).sum() > 0.99  # solid, without stripes
+    case.session.store.setVisible(True)
     case.effect.apply()
     written = case.voxels()
     assert len(np.flatnonzero(written.any(axis=(1, 2)))) > 2

@@ -39,13 +39,18 @@ def share_of_color(picture: np.ndarray, color, region=None, tolerance: float = 0
     tolerance
         Largest distance between the colours' deviations from grey, scaled to length 1.
     """
-    pixels = (picture if region is None else picture[region]).reshape(-1, 3) / 255
+    return float(has_color(picture if region is None else picture[region], color, tolerance).mean())
+
+
+def has_color(picture: np.ndarray, color, tolerance: float = 0.15) -> np.ndarray:
+    """Tell of each pixel (rows, columns) whether its hue is near that of `color`; arguments as for `share_of_color`."""
+    pixels = picture.reshape(-1, 3) / 255
     wanted = np.asarray(color, dtype=float) - np.mean(color)
     deviation = pixels - pixels.mean(axis=1, keepdims=True)
     length = np.linalg.norm(deviation, axis=1)
-    is_colored = length > 0.05
-    difference = deviation[is_colored] / length[is_colored, None] - wanted / np.linalg.norm(wanted)
-    return float(np.count_nonzero(np.linalg.norm(difference, axis=1) < tolerance) / len(pixels))
+    direction = deviation / np.maximum(length, 1e-9)[:, None]
+    difference = np.linalg.norm(direction - wanted / np.linalg.norm(wanted), axis=1)
+    return ((length > 0.05) & (difference < tolerance)).reshape(picture.shape[:2])
 
 
 def _grabber(view) -> vtk.vtkWindowToImageFilter:

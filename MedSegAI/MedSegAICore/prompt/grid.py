@@ -127,8 +127,8 @@ class SliceGrid:
     def paste(self, picture: NDArray[Any]) -> VolumePatch:
         """Return the voxels of the slice as a patch of the canonical volume.
 
-        An oblique slice takes one voxel per line of voxels, the nearest to the plane. The lines run along the
-        axis whose steps leave the plane fastest, so that the voxels have no gaps between them.
+        An oblique slice takes every voxel that the plane passes through, with the value below its centre, so that
+        the slice has no gaps when it is looked at.
         """
         if self.aligned is not None:
             axis, index = self.aligned
@@ -138,24 +138,34 @@ class SliceGrid:
         return self._paste_oblique(picture)
 
     def _paste_oblique(self, picture: NDArray[Any]) -> VolumePatch:
-        normal_ijk = self.plane.normal_ras @ self.geometry.ijk_to_ras[:3, :3]
-        across = 2 - int(np.argmax(np.abs(normal_ijk)))
-        others = [axis for axis in range(3) if axis != across]
-        lines = np.indices([self.geometry.shape[axis] for axis in others]).reshape(2, -1)
-        voxels = np.zeros((lines.shape[1], 3))
-        voxels[:, others] = lines.T
-        distance = self.plane.distance_mm(self.geometry.to_ras(voxels[:, ::-1]))
-        voxels[:, across] = np.round(-distance / normal_ijk[2 - across])
-        pixels = np.round(self.pixels_of(self.geometry.to_ras(voxels[:, ::-1]))).astype(np.int64)
+        kji = self._voxels_met()
+        pixels = np.round(self.pixels_of(self.geometry.to_ras(kji[:, ::-1]))).astype(np.int64)
         inside = (pixels >= 0).all(axis=1) & (pixels[:, 0] < self.shape[1]) & (pixels[:, 1] < self.shape[0])
-        inside &= (voxels[:, across] >= 0) & (voxels[:, across] < self.geometry.shape[across])
         if not inside.any():
             return VolumePatch(np.zeros((0, 0, 0), dtype=picture.dtype), (0, 0, 0), self.geometry)
-        kji, pixels = voxels[inside].astype(np.int64), pixels[inside]
+        kji, pixels = kji[inside], pixels[inside]
         first, last = kji.min(axis=0), kji.max(axis=0) + 1
         array = np.zeros(tuple(last - first), dtype=picture.dtype)
         array[tuple((kji - first).T)] = picture[pixels[:, 1], pixels[:, 0]]
         return VolumePatch(array, (int(first[0]), int(first[1]), int(first[2])), self.geometry)
+
+    def _voxels_met(self) -> NDArray[np.int64]:
+        """Return the voxels (n, 3) as (k, j, i) that the plane passes through.
+
+        They are looked for along lines of voxels, of which each has a few at most.
+        """
+        steps = (self.plane.normal_ras @ self.geometry.ijk_to_ras[:3, :3])[::-1]
+        across = int(np.argmax(np.abs(steps)))  # of equal steps any will do: all find the same voxels
+        rows, columns = [axis for axis in range(3) if axis != across]
+        in_row, in_column = (steps[axis] * np.arange(self.geometry.shape[axis]) for axis in (rows, columns))
+        distance = self.plane.distance_mm(self.geometry.to_ras([[0, 0, 0]]))[0] + np.add.outer(in_row, in_column)
+        center, reach = -distance / steps[across], (self.half_thickness_mm + 1e-6) / abs(steps[across])
+        index = np.ceil(center - reach)[..., None] + np.arange(int(2 * reach) + 1)
+        met = (index <= (center + reach)[..., None]) & (index >= 0) & (index < self.geometry.shape[across])
+        kji = np.empty((np.count_nonzero(met), 3), dtype=np.int64)
+        kji[:, rows], kji[:, columns], _ = np.nonzero(met)
+        kji[:, across] = index[met]
+        return kji
 
 
 def grid_of_slice(geometry: VolumeGeometry, axis: int, index: int) -> SliceGrid:
