@@ -17,7 +17,7 @@ from .scan import Scan
 NEIGHBOURHOOD = 2.0
 """Standard deviation of the neighbourhood in which images are compared [voxels]."""
 
-LIKENESS = 4.0
+LIKENESS = 8.0
 """An example counts by exp(LIKENESS * (local + overall correlation))."""
 
 
