@@ -117,13 +117,16 @@ def compute_features(region: WorkRegion, scale: IntensityScale, edge_price: floa
     run.check()
     gradient = np.sqrt(sum(part * part for part in _gradient(codes[0], step)))
     run.check()
-    return Features(
-        scale=scale,
-        edge_image=_blurred(scaled, EDGE_SCALE, step),
-        code=_joint_bin(codes[0], codes[1]),
-        table=np.stack([_standardised(column) for column in columns]),
-        path_cost=(1 + edge_price * gradient / (np.median(gradient) + 1e-3)).astype(np.float32),
-    )
+    path_cost = (1 + edge_price * gradient / (np.median(gradient) + 1e-3)).astype(np.float32)
+    code = _joint_bin(codes[0], codes[1])
+    table = np.empty((len(columns), scaled.size), dtype=np.float32)
+    for row, column in zip(table, columns, strict=True):
+        run.check()
+        row[:] = _standardised(column)
+    run.check()
+    edge_image = _blurred(scaled, EDGE_SCALE, step)
+    run.check()
+    return Features(scale, edge_image, code, table, path_cost)
 
 
 def _joint_bin(fine: Float32, coarse: Float32) -> NDArray[np.int32]:

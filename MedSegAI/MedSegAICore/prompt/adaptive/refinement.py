@@ -64,6 +64,7 @@ def refined(
         return fine, voxels
     image = array[region.bounds][voxels]
     beside_border = _beside_border(coarse > 0.5)
+    run.check()
     depth = max(1, SLAB_VOXELS // (fine.shape[1] * fine.shape[2]))
     before = fine[:0]  # coarse answers of the slices below, which the slab's walker sees
     for first in range(0, len(fine), depth):
@@ -72,17 +73,24 @@ def refined(
         low, high = first - len(before), min(last + SLAB_OVERLAP, len(fine))
         own = np.concatenate([before, fine[first:high]])
         cut = (slice(voxels[0].start + low, voxels[0].start + high), *voxels[1:])
-        edges = _edges(scene.features.scale.stretched(image[low:high]), region, settings)
+        edges = _edges(image[low:high], scene, settings, run)
+        run.check()
         unsure = region.repeated(beside_border, cut) & (own >= CERTAIN) & (own <= 1 - CERTAIN)
+        run.check()
         slab = _walked(own, unsure, _strokes_in(cut, evidence, region), edges, settings, run)
         before = fine[max(first, last - SLAB_OVERLAP) : last].copy()
         fine[first:last] = slab[first - low : last - low]
     return fine, voxels
 
 
-def _edges(image: Float32, region: WorkRegion, settings: AdaptiveSettings) -> EdgeWeights:
-    smooth = ndimage.gaussian_filter(image, 0.5)
-    return EdgeWeights.of_image(smooth, region.voxel_mm, settings.contrast, settings.weakest_edge)
+def _edges(image: NDArray[Any], scene: Scene, settings: AdaptiveSettings, run: Run) -> EdgeWeights:
+    stretched = np.empty(image.shape, dtype=np.float32)
+    for layer, of_layer in zip(image, stretched, strict=True):  # layer by layer: a cancel is seen soon
+        run.check()
+        of_layer[...] = scene.features.scale.stretched(layer)
+    smooth = ndimage.gaussian_filter(stretched, 0.5)
+    run.check()
+    return EdgeWeights.of_image(smooth, scene.region.voxel_mm, settings.contrast, settings.weakest_edge)
 
 
 def _walked(
