@@ -12,11 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from ...engine.run import Run
+from ...volume import nonzero_bounds
 from .arrays import Float32, Float64, Mask
 
 Pixel = tuple[int, int]
@@ -74,14 +77,20 @@ class View:
     factor: int
     corner: Pixel
 
-    def spread(self, region: Mask, shape: tuple[int, int]) -> tuple[slice, slice, Mask]:
-        """Return where the view lies in a slice of `shape`, and a region's mask there."""
-        fine = np.kron(region, np.ones((self.factor, self.factor), dtype=np.bool_)) if self.factor > 1 else region
+    def spread(self, values: NDArray[Any], shape: tuple[int, int]) -> tuple[slice, slice, NDArray[Any]]:
+        """Return where the view lies in a slice of `shape`, and the view's values there."""
+        fine = values.repeat(self.factor, axis=0).repeat(self.factor, axis=1)
         rows, columns = (
             slice(start, min(start + size, limit))
             for start, size, limit in zip(self.corner, fine.shape, shape, strict=True)
         )
         return rows, columns, fine[: rows.stop - rows.start, : columns.stop - columns.start]
+
+    def holds(self, region: Mask, pixels: NDArray[np.int64]) -> bool:
+        """Tell whether a region of the view holds one of some pixels (n, 2) of the slice."""
+        here = (pixels - np.array(self.corner)) // self.factor
+        here = here[((here >= 0) & (here < np.array(region.shape))).all(axis=1)]
+        return bool(region[tuple(here.T)].any())
 
 
 def views_of(pixels: Float64, click: Pixel) -> tuple[View, ...]:
@@ -101,7 +110,7 @@ def views_of(pixels: Float64, click: Pixel) -> tuple[View, ...]:
     return overview, View(surroundings, (click[0] - row, click[1] - column), 1, (row, column))
 
 
-def region_of_click(pixels: Float64, click: Pixel, shut_out: Mask | None, run: Run) -> Float32 | None:
+def region_of_click(pixels: Float64, click: Pixel, shut_out: NDArray[np.int64], run: Run) -> Float32 | None:
     """Return the probability (rows, columns) of the structure that was clicked; None if nothing stands out.
 
     Parameters
@@ -111,7 +120,7 @@ def region_of_click(pixels: Float64, click: Pixel, shut_out: Mask | None, run: R
     click
         The clicked pixel (row, column).
     shut_out
-        Pixels (rows, columns) that are known to be outside, or None.
+        Pixels (n, 2) that are known to be outside.
     run
         Cancel.
     """
@@ -119,25 +128,21 @@ def region_of_click(pixels: Float64, click: Pixel, shut_out: Mask | None, run: R
         (view, region, expected_overlap(looks))
         for index, view in enumerate(views_of(pixels, click))
         for region, looks in regions_around(view, index == 1, run)
+        if not view.holds(region, shut_out)
     ]
-    shape = pixels.shape[0], pixels.shape[1]
-    if shut_out is not None:
-        found = [one for one in found if not _touches(one[0], one[1], shut_out)]
     if not found:
         return None
     scores = np.array([score for _, _, score in found])
     weights = np.exp((scores - scores.max()) / SOFTNESS)
     weights /= weights.sum()
-    probability = np.zeros(shape, dtype=np.float32)
+    likely: dict[View, Float64] = {}
     for (view, region, _), weight in zip(found, weights, strict=True):
-        rows, columns, fine = view.spread(region, shape)
-        probability[rows, columns] += np.float32(weight) * fine
+        likely[view] = likely.get(view, 0.0) + weight * region
+    probability = np.zeros(pixels.shape, dtype=np.float32)
+    for view, values in likely.items():
+        rows, columns, fine = view.spread(values, (pixels.shape[0], pixels.shape[1]))
+        probability[rows, columns] += fine.astype(np.float32)
     return probability
-
-
-def _touches(view: View, region: Mask, shut_out: Mask) -> bool:
-    rows, columns, fine = view.spread(region, (shut_out.shape[0], shut_out.shape[1]))
-    return bool((fine & shut_out[rows, columns]).any())
 
 
 def expected_overlap(looks: Float64) -> float:
@@ -181,9 +186,21 @@ def _connected(core: Mask, click: Pixel, radius: int) -> Mask:
     """Return the part of a core that was clicked, grown back by the radius it was eroded with, holes filled."""
     parts, _ = ndimage.label(core)
     part = parts == parts[click]
+    cut = _around(part, radius + 1)
+    near = part[cut]
     if radius:
-        part = ndimage.distance_transform_edt(~part) <= radius
-    return np.asarray(ndimage.binary_fill_holes(part))
+        near = ndimage.distance_transform_edt(~near) <= radius
+    beyond, _ = ndimage.label(np.pad(~near, 1, constant_values=True))  # its first part surrounds everything
+    part[cut] = (beyond != beyond[0, 0])[1:-1, 1:-1]
+    return np.asarray(part)
+
+
+def _around(region: Mask, margin: int) -> tuple[slice, slice]:
+    """Return where a region lies, and a margin around it."""
+    bounds = nonzero_bounds(region[None])
+    assert bounds is not None  # noqa: S101  the clicked pixel is in it
+    rows, columns = (slice(max(0, cut.start - margin), cut.stop + margin) for cut in bounds[1:])
+    return rows, columns
 
 
 def _looks(region: Mask, edges: Float64, click: Pixel, growth: tuple[float, float], is_close_up: bool) -> Float64:
@@ -193,7 +210,9 @@ def _looks(region: Mask, edges: Float64, click: Pixel, growth: tuple[float, floa
     from the next smaller region; log compactness; log share of the view; depth of the click as share of the
     region's; log side [pixels]; 1 in a close-up.
     """
-    size = float(np.count_nonzero(region))
+    size, share = float(np.count_nonzero(region)), float(np.mean(region))
+    cut = _around(region, 1)
+    region, edges, click = region[cut], edges[cut], (click[0] - cut[0].start, click[1] - cut[1].start)
     rim = region & ~ndimage.binary_erosion(region)
     along = edges[rim | (ndimage.binary_dilation(region) & ~region)]
     depth = ndimage.distance_transform_edt(np.pad(region, 1))[1:-1, 1:-1]
@@ -204,7 +223,7 @@ def _looks(region: Mask, edges: Float64, click: Pixel, growth: tuple[float, floa
             min(growth[0], 3.0),
             min(growth[1], 3.0),
             np.log(np.sqrt(size) / np.count_nonzero(rim)),
-            np.log(size / region.size) / 2,
+            np.log(share) / 2,
             depth[click] / depth.max(),
             np.log(size) / 2,
             float(is_close_up),

@@ -36,10 +36,10 @@ def with_first_guess(evidence: Evidence, array: NDArray[Any], geometry: VolumeGe
     axis = array.shape.index(1) if 1 in array.shape else int(np.argmax(voxel_mm))
     clicked = _voxels(first[-1].positions_mm, array.shape, voxel_mm)
     middle = clicked[len(clicked) // 2]
-    shut_out = np.zeros(array.shape[:axis] + array.shape[axis + 1 :], dtype=np.bool_)
-    for stroke in first[:-1]:
-        voxels = _voxels(stroke.positions_mm, array.shape, voxel_mm)
-        shut_out[tuple(np.delete(voxels[voxels[:, axis] == middle[axis]], axis, axis=1).T)] = True
+    negative = [np.empty((0, 3), dtype=np.int64)]
+    negative += [_voxels(stroke.positions_mm, array.shape, voxel_mm) for stroke in first[:-1]]
+    outside = np.concatenate(negative)
+    shut_out = np.delete(outside[outside[:, axis] == middle[axis]], axis, axis=1)
     pixels = np.clip(np.take(array, middle[axis], axis).astype(np.float64), -LARGEST, LARGEST)
     row, column = (int(index) for index in np.delete(middle, axis))
     probability = region_of_click(pixels, (row, column), shut_out, run)
