@@ -112,7 +112,7 @@ def draw_volumes(evaluation: Evaluation) -> Figure | None:
     for axes, (name, records) in zip(panels, groups, strict=False):
         agreement = _draw_differences(axes, records, evaluation)
         axes.set_xlabel(f"mean of both volumes [{unit}]")
-        axes.set_title(f"{name}: {agreement} {unit}", fontsize=9)
+        axes.set_title(f"{name}\n{agreement} {unit}", fontsize=9)
     for axes in panels[len(groups) :]:
         axes.set_axis_off()
     for axes in panels[::columns]:

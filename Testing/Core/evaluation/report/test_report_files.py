@@ -177,9 +177,24 @@ def test_conditions_have_rows_and_panels_of_their_own():
     rows = [label.get_text() for label in draw_cases(evaluation).axes[0].get_yticklabels()]
     assert rows[:3] == ["a, 1 supports (n = 5)", "b, 1 supports (n = 5)", "a, 4 supports (n = 5)"]
     panels = draw_volumes(evaluation).axes
-    titles = [axes.get_title().partition(":")[0] for axes in panels if axes.axison]
+    titles = [axes.get_title().splitlines()[0] for axes in panels if axes.axison]
     assert titles == [f"x, {supports} supports" for supports in (1, 4, 16, 64)]
     assert len(panels) == 6
+
+
+def test_titles_of_neighbouring_panels_do_not_touch():
+    evaluation = with_all_values()
+    condition = "16 supports, masks deranged"
+    records = [
+        replace(record, method=method, item=replace(record.item, condition=condition))
+        for record in evaluation.of_method("x")
+        for method in ("mean-mask", "first-mask", "registration")
+    ]
+    figure = draw_volumes(replace(evaluation, records=tuple(records)))
+    figure.draw_without_rendering()
+    first, second, third = (axes.title.get_window_extent() for axes in figure.axes)
+    assert first.x1 < second.x0
+    assert second.x1 < third.x0
 
 
 def test_limits_of_agreement_are_those_of_bland_and_altman():
