@@ -21,26 +21,34 @@ START = """
     import MedSegAIEffects
     from MedSegAILib.gui.prompt_panel import PromptPanel
     seconds = time.perf_counter() - began
-    print(json.dumps([seconds, sorted(set(sys.modules) - before)]))
+    opened = sorted(set(sys.modules) - before)
+    import MedSegAILib.gui.prompt_mouse, MedSegAILib.gui.prompt_session
+    print(json.dumps([seconds, opened, sorted(set(sys.modules) - before)]))
 """
 
 
 @pytest.fixture(scope="module")
 def start():
-    """Open the effects and their panels in a new process; return the seconds and the modules that it took."""
+    """Open the effects and their panels in a new process; return the seconds, the modules, and those once activated."""
     code = textwrap.dedent(START).format(packages=str(ROOT / "MedSegAI"), testing=str(ROOT / "Testing"))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     return json.loads(done.stdout.splitlines()[-1])
 
 
 def test_opening_slicer_loads_no_numeric_library(start) -> None:
-    _, modules = start
+    _, modules, _ = start
     assert not {"torch", "monai", "segment_anything", "scipy", "SimpleITK"} & {name.split(".")[0] for name in modules}
 
 
 def test_opening_slicer_takes_no_noticeable_time(start) -> None:
-    seconds, _ = start
+    seconds, _, _ = start
     assert seconds < 0.3
+
+
+def test_activating_the_effect_does_not_wait_for_scipy(start) -> None:
+    *_, modules = start
+    assert "MedSegAILib.gui.prompt_session" in modules
+    assert not {"torch", "monai", "segment_anything", "scipy"} & {name.split(".")[0] for name in modules}
 
 
 def test_every_effect_is_found_by_the_name_of_its_file(desktop, registered) -> None:

@@ -67,6 +67,17 @@ def test_progress_is_shown_after_a_while(controller, ask, wait) -> None:
     assert not controller.isSlow
 
 
+def test_an_image_on_its_way_to_the_engine_is_shown_at_once(controller, heard, wait) -> None:
+    shape = (60, 512, 512)
+    voxels = np.random.default_rng(0).integers(0, 100, shape, dtype=np.int16)
+    image = ImageVolume(voxels, VolumeGeometry.from_components(shape))
+    controller.ask("slice", image, PromptTask(**TASK, model="quick"), heard.append, heard.append)
+    assert controller.isSlow
+    assert controller.progress == (0.0, "Loading the image…")
+    wait(lambda: not controller.isRunning)
+    assert not controller.isSlow
+
+
 def test_after_cancel_nothing_more_is_heard(controller, ask, heard, wait, pause) -> None:
     ask("obedient")
     wait(lambda: controller.progress[0] > 0)

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
 
 from ..errors import PromptOutsideImage
 from ..geometry import Float64, VolumeGeometry, frozen
@@ -100,6 +99,8 @@ class SliceGrid:
             axis, index = self.aligned
             view: NDArray[Any] = np.take(array, index, axis=axis)
             return view if axis == 0 else view[::-1]
+        from scipy import ndimage  # takes half a second to open; who only asks where slices lie does without
+
         rows, columns = np.indices(self.shape, dtype=np.float64).reshape(2, -1)
         ras = self.origin_ras + np.stack([rows, columns], axis=1) @ self.steps_ras.T
         kji = self.geometry.to_ijk(ras)[:, ::-1].T
@@ -127,8 +128,8 @@ class SliceGrid:
     def paste(self, picture: NDArray[Any]) -> VolumePatch:
         """Return the voxels of the slice as a patch of the canonical volume.
 
-        An oblique slice takes every voxel that the plane passes through, with the value below its centre, so that
-        the slice has no gaps when it is looked at.
+        An oblique slice takes every voxel that the plane passes through, with the value of the pixel
+        nearest to its centre, so that the slice has no gaps when it is looked at.
         """
         if self.aligned is not None:
             axis, index = self.aligned
@@ -139,11 +140,11 @@ class SliceGrid:
 
     def _paste_oblique(self, picture: NDArray[Any]) -> VolumePatch:
         kji = self._voxels_met()
-        pixels = np.round(self.pixels_of(self.geometry.to_ras(kji[:, ::-1]))).astype(np.int64)
-        inside = (pixels >= 0).all(axis=1) & (pixels[:, 0] < self.shape[1]) & (pixels[:, 1] < self.shape[0])
-        if not inside.any():
+        if len(kji) == 0:
             return VolumePatch(np.zeros((0, 0, 0), dtype=picture.dtype), (0, 0, 0), self.geometry)
-        kji, pixels = kji[inside], pixels[inside]
+        pixels = np.round(self.pixels_of(self.geometry.to_ras(kji[:, ::-1]))).astype(np.int64)
+        # the plane passes through these voxels, but at the border some centres lie beside the picture
+        pixels = pixels.clip(0, (self.shape[1] - 1, self.shape[0] - 1))
         first, last = kji.min(axis=0), kji.max(axis=0) + 1
         array = np.zeros(tuple(last - first), dtype=picture.dtype)
         array[tuple((kji - first).T)] = picture[pixels[:, 1], pixels[:, 0]]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from ..geometry import Float64
 from ..prompts import BoxPrompt, LassoPrompt, MaskPrompt, PointPrompt, Prompt, ScribblePrompt
@@ -125,6 +124,8 @@ def _stroke(scribble: ScribblePrompt, grid: SliceGrid) -> Mask:
     high = np.clip(np.floor(path.max(axis=0) + reach) + 1, low, shape).astype(int)
     window = picture[low[0] : high[0], low[1] : high[1]]
     if window.size:
+        from scipy.spatial import cKDTree  # takes long to open; who only asks what lies on a slice does without
+
         centres = (np.indices(window.shape).reshape(2, -1).T + low) * spacing
         distance, _ = cKDTree(path * spacing).query(centres, distance_upper_bound=scribble.radius_mm + 1e-6)
         window |= np.isfinite(distance).reshape(window.shape)

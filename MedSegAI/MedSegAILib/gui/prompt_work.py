@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from MedSegAICore.geometry import canonical_geometry
-from MedSegAICore.prompt.clean_up import cleaned
 from MedSegAICore.prompt.grid import grid_of_plane
 from MedSegAICore.prompt.on_slice import lies_on
 from MedSegAICore.recipe import Recipe
@@ -64,6 +63,8 @@ class Answer:
         """Return the bool patch at a threshold and with a clean-up that may have changed since it was asked for."""
         if (self.task.threshold, self.task.clean_up) == (threshold, cleanUp):
             return self.result.mask
+        from MedSegAICore.prompt.clean_up import cleaned  # opens scipy, for which the first click would wait
+
         probability = self.result.probability
         return cleaned(replace(probability, array=probability.array >= np.float16(threshold)), cleanUp)
 

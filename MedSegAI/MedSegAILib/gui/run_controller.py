@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from MedSegAICore.errors import Cancelled
 from MedSegAICore.request import SegmentationRequest
+from slicer.i18n import tr as _
 
 from .event_loop import later
 
@@ -18,10 +19,16 @@ PATIENCE = 400
 class _Run:
     """A question that waits for its answer."""
 
+    image: object = None
     ticket: int = 0
     fraction: float = 0.0
     text: str = ""
     began: float = field(default_factory=time.monotonic)
+
+    @property
+    def isLoading(self):
+        """Whether the image is still on its way to the engine process, which ends with its fingerprint."""
+        return self.image is not None and not self.image.has_fingerprint
 
 
 class RunController:
@@ -46,14 +53,15 @@ class RunController:
 
     @property
     def isSlow(self):
-        """Whether an answer has been awaited for so long that progress should be shown."""
-        return any(time.monotonic() - run.began >= PATIENCE / 1000 for run in self._runs.values())
+        """Whether an image is being loaded, or an answer has been awaited so long that progress should be shown."""
+        late = time.monotonic() - PATIENCE / 1000
+        return any(run.isLoading or run.began <= late for run in self._runs.values())
 
     @property
     def progress(self):
         """Fraction [0, 1] and a few words about the run that has most left to do."""
         slowest = min(self._runs.values(), key=lambda run: run.fraction, default=_Run())
-        return slowest.fraction, slowest.text
+        return slowest.fraction, slowest.text or (_("Loading the image…") if slowest.isLoading else "")
 
     def ask(self, key, image, task, onResult, onError):
         """Ask for a segmentation.
@@ -67,7 +75,7 @@ class RunController:
         onResult, onError
             Called later, from the event loop, one of them once, unless the question was dropped or cancelled.
         """
-        run = self._runs[key] = _Run()
+        run = self._runs[key] = _Run(image)
 
         def end(handler, value):
             if self._runs.get(key) is not run:  # a newer question or a cancel has overtaken this answer

@@ -128,20 +128,13 @@ def test_an_oblique_cut_of_a_ramp_is_the_ramp(grid, ramp):
     assert np.isnan(picture[surely_outside]).all()
 
 
-def voxels_passed(grid) -> np.ndarray:
-    """Return the voxels (k, j, i) that the plane passes through and whose centre lies on the picture, one by one."""
-    ras = grid.geometry.to_ras(np.argwhere(np.ones(grid.geometry.shape))[:, ::-1])
-    pixels = np.round(grid.pixels_of(ras))
-    on_picture = ((pixels >= 0) & (pixels < grid.shape[::-1])).all(axis=1)
-    return (grid.on_slice(ras) & on_picture).reshape(grid.geometry.shape)
-
-
 @given(oblique_grids())
 @settings(max_examples=100, deadline=None)
 def test_an_oblique_slice_marks_every_voxel_that_the_plane_passes_through(grid):
     marked = grid.paste(np.ones(grid.shape, dtype=bool)).full()
     assert marked.any()
-    assert np.array_equal(marked, voxels_passed(grid))
+    ras = grid.geometry.to_ras(np.argwhere(np.ones(marked.shape))[:, ::-1])
+    assert np.array_equal(marked, grid.on_slice(ras).reshape(marked.shape))
 
 
 @pytest.mark.parametrize("normal", [(1, 1, 0), (0, 1, -1), (1, 0, 1), (1, 1, 1), (-1, 1, 1)])
@@ -160,7 +153,7 @@ def test_an_oblique_slice_through_thick_slices_leaves_no_gaps():
     patch = grid.paste(np.ones(grid.shape, bool))
     assert ndimage.label(patch.full(), np.ones((3, 3, 3)))[1] == 1
     shown = grid.cut_patch(patch)
-    assert shown[2:-2, 2:-2].mean() > 0.99
+    assert shown[1:-1, 1:-1].all()
 
 
 @given(oblique_grids(), st.integers(0, 10_000))
@@ -171,7 +164,8 @@ def test_an_oblique_pixel_lands_at_its_place_in_the_world(grid, seed):
     picture[row, column] = 1
     voxels = np.argwhere(grid.paste(picture).full())
     ras = grid.geometry.to_ras(voxels[:, ::-1].reshape(-1, 3))
-    assert np.all(np.abs(grid.pixels_of(ras) - (column, row)) <= 0.5 + 1e-6)
+    nearest = grid.pixels_of(ras).clip(0, np.array(grid.shape[::-1]) - 1)
+    assert np.all(np.abs(nearest - (column, row)) <= 0.5 + 1e-6)
 
 
 def test_an_oblique_picture_has_the_finest_spacing_and_covers_the_section():
