@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 from Effects.prompt_case import GREEN
+from Host import qt_shim as qt
 from Host.nodes import add_segmentation, add_volume
 
 SHAPE = (300, 512, 512)
@@ -33,36 +34,37 @@ def large(desktop, registered):
 
 @pytest.fixture
 def click(desktop, large, wait):
-    """Click at a voxel of the slice, wait for the preview; return the seconds of both and of the click alone."""
+    """Click at a voxel of the slice, wait for the preview; return the seconds and the longest gaps between two turns of
+    the event loop [s]: on the wall, and of work of this thread."""
+
+    def now():
+        return np.array([time.perf_counter(), time.thread_time()])
 
     def click(i, j):
-        began = time.perf_counter()
+        timer, ticks = qt.QTimer(), [now()]
+        timer.connect("timeout()", lambda: ticks.append(now()))
+        timer.start(1)
         desktop.mouse().click((GRID @ (i, j, CENTER[2], 1))[:3])
-        held = time.perf_counter() - began
+        ticks.append(now())
         wait(lambda: not large.runs.isRunning, 60)
-        return time.perf_counter() - began, held
+        ticks.append(now())
+        timer.stop()
+        return ticks[-1][0] - ticks[0][0], *np.diff(ticks, axis=0).max(axis=0)
 
     return click
 
 
 @pytest.mark.slow
-def test_a_click_is_previewed_in_300_ms_and_holds_nothing_up(large, click, monkeypatch) -> None:
-    handled, answered = [], large._answered
-
-    def timed(*arguments):
-        began = time.perf_counter()
-        answered(*arguments)
-        handled.append(time.perf_counter() - began)
-
-    monkeypatch.setattr(large, "_answered", timed)
+def test_a_click_is_previewed_in_300_ms_and_holds_nothing_up(large, click) -> None:
     click(*CENTER[:2])
     times = [click(200 + 12 * n - 40, 256 + 25 * (-1) ** n) for n in range(7)]
-    seconds, held = np.array(times).T
+    seconds, wall, work = np.array(times).T
+    print(f"\nclick to preview {np.round(1e3 * seconds)} ms; longest gap on the wall {np.round(1e3 * wall)} ms,")
+    print(f"of work {np.round(1e3 * work)} ms")
 
     assert large.promptCount == 8
     assert np.median(seconds) <= 0.3
-    assert np.median(held) < 0.03
-    assert np.median(handled) < 0.03
+    assert work.max() < 0.03  # on the wall other programs take their share
 
 
 @pytest.mark.slow
