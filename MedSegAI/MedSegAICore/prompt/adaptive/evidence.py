@@ -91,6 +91,8 @@ class Evidence:
         Clicks and scribbles in the order in which they were made.
     guess
         A first answer: probability patch of the volume, or None.
+    guess_strokes
+        How many of the first strokes the guess was made from.
     forbidden
         Voxels that are outside: bool patch, or None.
     """
@@ -99,12 +101,13 @@ class Evidence:
     strokes: tuple[Stroke, ...] = ()
     guess: VolumePatch | None = None
     forbidden: VolumePatch | None = None
+    guess_strokes: int = 0
 
     @property
     def first_strokes(self) -> int:
-        """How many strokes a first answer takes: none with an enclosure or guess, else up to the first positive."""
+        """How many strokes a first answer takes: those of the guess, none with an enclosure, else to a positive one."""
         if self.enclosures or self.guess is not None:
-            return 0
+            return self.guess_strokes
         return 1 + next(index for index, stroke in enumerate(self.strokes) if stroke.positive)
 
     def until(self, strokes: int) -> Evidence:

@@ -49,7 +49,7 @@ def with_first_guess(evidence: Evidence, array: NDArray[Any], geometry: VolumeGe
     offset = [0, 0, 0]
     offset[axis] = int(middle[axis])
     patch = VolumePatch(inside.astype(np.float32), (offset[0], offset[1], offset[2]), geometry)
-    return replace(evidence, guess=patch.tight())
+    return replace(evidence, guess=patch.tight(), guess_strokes=len(first))
 
 
 def _voxels(positions_mm: Float64, shape: tuple[int, ...], voxel_mm: Float64) -> NDArray[np.int64]:

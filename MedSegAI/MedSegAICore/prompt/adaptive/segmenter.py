@@ -129,7 +129,7 @@ class AdaptiveSegmenter:
         if not isinstance(placed, Evidence):
             placed = with_first_guess(evidence, array, geometry, run)
             self.cache.put(guess_key, placed, 0 if placed.guess is None else placed.guess.array.nbytes)
-        return replace(evidence, guess=placed.guess)
+        return replace(evidence, guess=placed.guess, guess_strokes=placed.guess_strokes)
 
     def _block_mm(self, extent_mm: float, voxel_mm: Float64, blocks_across: float) -> float:
         return max(float(voxel_mm.min()), min(self.settings.block_mm, extent_mm / blocks_across))
