@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from MedSegAICore.engine.run import Run
 from MedSegAICore.fewshot.examples import Example
 from MedSegAICore.fewshot.fitting import fit_supports
@@ -40,6 +41,15 @@ def person(seed: int, shape=SHAPE, name: str = "") -> Example:
     return Example(ImageVolume(array.astype(np.float32), geometry), patches, name)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Let ITK use one thread: for small images more of them only wait for each other."""
+    before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    yield
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
+
+
 @pytest.fixture(scope="session")
 def draw_person() -> Callable[..., Example]:
     return person
@@ -53,7 +63,7 @@ def people() -> list[Example]:
 
 @pytest.fixture(scope="session")
 def model(people) -> SupportModel:
-    return fit_supports(people[:3], Run())
+    return fit_supports(people[:2], Run())
 
 
 @pytest.fixture(scope="session")

@@ -96,8 +96,8 @@ def test_the_order_in_which_voxels_are_stored_changes_nothing(model_of_one, answ
 
 
 def test_examples_may_have_another_spacing_and_field_of_view(people):
-    finer = [cropped_and_finer(example) for example in people[:2]]
-    assert min(dice_of(segment_query(fit_supports(finer, Run()), people[3].image, Run()), people[3])) > 0.85
+    finer = fit_supports([cropped_and_finer(people[0])], Run())
+    assert min(dice_of(segment_query(finer, people[3].image, Run()), people[3])) > 0.8
 
 
 def cropped_and_finer(example: Example) -> Example:
