@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .errors import InvalidRequest
@@ -12,7 +13,7 @@ from .result import SegmentationResult
 from .task_fields import task_from_dict, task_to_dict
 from .volume import ImageVolume
 
-__all__ = ["SCHEMA_VERSION", "Recipe", "task_from_dict", "task_to_dict"]
+__all__ = ["SCHEMA_VERSION", "Recipe", "recipes_from_json", "recipes_to_json", "task_from_dict", "task_to_dict"]
 
 SCHEMA_VERSION = 1
 """Grows when a recipe written before can no longer be read the same way."""
@@ -106,3 +107,27 @@ class Recipe:
         )
         fields.finish()
         return recipe
+
+
+def recipes_to_json(recipes: Sequence[Recipe]) -> str:
+    """Return the recipes of results that went into one segment, in this order, as the JSON text of a list."""
+    return "[" + ",\n".join(recipe.to_json() for recipe in recipes) + "]"
+
+
+def recipes_from_json(text: str | bytes) -> tuple[Recipe, ...]:
+    """Return the recipes that `recipes_to_json` wrote.
+
+    Raises
+    ------
+    InvalidRequest
+        The text is not the JSON of a list, or one of the recipes cannot be read.
+    """
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        message = f"The recipes are not JSON: {error}."
+        raise InvalidRequest(message) from error
+    if not isinstance(values, list):
+        message = "The recipes are not a list."
+        raise InvalidRequest(message)
+    return tuple(Recipe.from_json(json.dumps(value)) for value in values)

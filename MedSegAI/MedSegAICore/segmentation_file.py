@@ -18,7 +18,7 @@ from .images import image_from_array, write_image
 from .volume import VolumePatch
 
 RECIPE_TAG = "MedSegAI.Recipe"
-"""Tag of a segment that tells how it was made."""
+"""Tag of a segment that tells how it was made: a list of recipes, as `recipes_to_json` writes it."""
 
 COLORS = ((0.90, 0.24, 0.24), (0.24, 0.67, 0.36), (0.26, 0.45, 0.85), (0.95, 0.74, 0.20), (0.62, 0.35, 0.71))
 """Colours of segments that name none: red, green, blue, yellow, violet."""

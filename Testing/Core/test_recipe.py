@@ -13,9 +13,10 @@ from hypothesis.extra import numpy as arrays
 from MedSegAICore.errors import GeometryMismatch, InvalidRequest, MedSegAIError
 from MedSegAICore.geometry import VolumeGeometry
 from MedSegAICore.prompts import BoxPrompt, LassoPrompt, MaskPrompt, PointPrompt, ScribblePrompt, SlicePlane
-from MedSegAICore.recipe import Recipe, task_from_dict, task_to_dict
+from MedSegAICore.recipe import Recipe, recipes_from_json, recipes_to_json, task_from_dict, task_to_dict
 from MedSegAICore.request import CleanUp, IntensityWindow, PromptTask, SliceScope, VolumeScope
 from MedSegAICore.result import Provenance, SegmentationResult
+from MedSegAICore.segmentation_file import tag_text
 from MedSegAICore.volume import ImageVolume, VolumePatch
 
 coordinates = st.floats(-1e4, 1e4, allow_subnormal=False)
@@ -225,3 +226,17 @@ def test_a_recipe_of_a_newer_schema_says_so() -> None:
 
     with pytest.raises(InvalidRequest, match="schema version 2"):
         Recipe.from_json(json.dumps(newer))
+
+
+def test_the_recipes_of_one_segment_come_back_in_their_order() -> None:
+    recipe = Recipe.from_result(a_result())
+    recipes = [dataclasses.replace(recipe, device=name) for name in ("first | second", 'a "graphics" card', "third")]
+    text = tag_text(recipes_to_json(recipes))
+    assert not {"\n", "|"} & set(text)
+    assert [one.to_json() for one in recipes_from_json(text)] == [one.to_json() for one in recipes]
+
+
+@pytest.mark.parametrize("text", ["", "not JSON", "{}", "[1]", "[{}]", "[" * 100_000])
+def test_what_is_no_list_of_recipes_is_refused_by_name(text) -> None:
+    with pytest.raises(InvalidRequest, match="recipe"):
+        recipes_from_json(text)

@@ -7,7 +7,7 @@ import slicer
 import vtk
 from Host.nodes import add_linear_transform, add_segmentation, add_volume, put_under, segment_array
 from Host.picture import share_of_color
-from MedSegAICore.recipe import Recipe
+from MedSegAICore.recipe import Recipe, recipes_from_json
 from MedSegAICore.segmentation_file import RECIPE_TAG
 from MedSegAILib.mrml.volumes import volumeGeometry
 
@@ -128,11 +128,11 @@ class PromptCase:
         array[cuts] = 1
         slicer.util.updateSegmentBinaryLabelmapFromArray(array, self.segmentation, segment, self.volume)
 
-    def recipe(self, segment="organ") -> Recipe:
-        """Return the recipe that is kept with the segment."""
+    def recipes(self, segment="organ") -> tuple[Recipe, ...]:
+        """Return the recipes that are kept with the segment."""
         text = vtk.reference("")
         assert self.segmentation.GetSegmentation().GetSegment(segment).GetTag(RECIPE_TAG, text)
-        return Recipe.from_json(str(text))
+        return recipes_from_json(str(text))
 
     def overlap(self, segment="organ", where=np.s_[:]) -> float:
         """Dice of the segment with the ball, in a part of the volume."""

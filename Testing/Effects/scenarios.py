@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import slicer
 from Host.picture import share_of_color
+from MedSegAICore.engine.engine import Engine
 from MedSegAILib.mrml.prompt_store import NEGATIVE_COLOR
+from MedSegAILib.mrml.volumes import imageVolume
 from scipy import ndimage
 
 CENTER = (40, 50, 10)
@@ -122,6 +124,10 @@ def prompts_on_two_slices_are_applied_together(case):
     case.effect.apply()
     used = case.voxels().any(axis=(1, 2))
     assert list(np.flatnonzero(used)) == [10, 13]
+    again = np.zeros_like(case.voxels())
+    for recipe in case.recipes():
+        again |= Engine().segment(recipe.request(imageVolume(case.volume))).mask.full()
+    np.testing.assert_array_equal(again, case.voxels())
     case.editor.undo()
     assert not case.voxels().any()
 
@@ -231,7 +237,8 @@ def the_window_that_the_model_saw_is_shown_and_recorded(case):
     case.prompt()
     assert case.ui.windowLabel.text == "-10 … 110"
     case.effect.apply()
-    task = case.recipe().task
+    (recipe,) = case.recipes()
+    task = recipe.task
     assert (task.window.lower, task.window.upper) == (-10, 110)
 
 
@@ -262,4 +269,5 @@ def options_act_on_what_was_propagated(case):
     assert case.shown() > 0.03
     case.effect.apply()
     assert ndimage.label(case.voxels())[1] == 1
-    assert case.recipe().task.clean_up.smoothing_mm == 4.0
+    (recipe,) = case.recipes()
+    assert recipe.task.clean_up.smoothing_mm == 4.0

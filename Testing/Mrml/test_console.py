@@ -21,7 +21,7 @@ from Host.nodes import (
 from MedSegAICore.engine.engine import Engine
 from MedSegAICore.errors import Cancelled, InvalidImage, NonLinearTransform, NoPositivePrompt, PromptOutsideImage
 from MedSegAICore.prompts import BoxPrompt, PointPrompt
-from MedSegAICore.recipe import Recipe
+from MedSegAICore.recipe import Recipe, recipes_from_json
 from MedSegAICore.request import CleanUp, PromptTask, SegmentationRequest, SliceScope, VolumeScope
 from MedSegAICore.segmentation_file import RECIPE_TAG
 from MedSegAILib.mrml.console import addSegmentation, segment
@@ -124,7 +124,7 @@ def test_the_recipe_stays_with_the_segment_and_makes_the_same_request(scene, ct,
     segmentId, result = segment(ct, [click], segmentation, threshold=0.6)
     text = vtk.reference("")
     assert segmentation.GetSegmentation().GetSegment(segmentId).GetTag(RECIPE_TAG, text)
-    recipe = Recipe.from_json(str(text))
+    (recipe,) = recipes_from_json(str(text))
     assert json.loads(recipe.to_json()) == json.loads(Recipe.from_result(result).to_json())
     assert recipe.task.threshold == 0.6
     assert isinstance(recipe.task.scope, VolumeScope)

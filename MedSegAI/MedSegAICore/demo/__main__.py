@@ -13,7 +13,7 @@ from ..engine.engine import Engine
 from ..errors import InvalidRequest, MedSegAIError
 from ..images import read_image
 from ..prompts import BoxPrompt, PointPrompt, Prompt
-from ..recipe import Recipe
+from ..recipe import Recipe, recipes_to_json
 from ..request import PromptTask
 from ..segmentation_file import RECIPE_TAG, NamedMask, tag_text, write_segmentation
 from .job import Scan, Segmented, labelled, samples, segment_by_hand, segment_by_rule
@@ -101,7 +101,8 @@ def save(folder: Path, scan: Scan, segments: Sequence[Segmented]) -> None:
     for one in segments:
         recipe = one.recipe.to_json()
         (folder / f"{scan.name}_{one.name.replace(' ', '_')}.recipe.json").write_text(recipe, encoding="utf-8")
-        masks.append(NamedMask(one.name, one.result.mask, one.color, {RECIPE_TAG: tag_text(recipe)}))
+        tags = {RECIPE_TAG: tag_text(recipes_to_json([one.recipe]))}
+        masks.append(NamedMask(one.name, one.result.mask, one.color, tags))
     write_segmentation(folder / f"{scan.name}.seg.nrrd", masks)
 
 

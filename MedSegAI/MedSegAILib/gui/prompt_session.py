@@ -8,6 +8,7 @@ import slicer
 import vtk
 from MedSegAICore.errors import MedSegAIError, NoPositivePrompt, PromptOutsideImage
 from MedSegAICore.prompts import PointPrompt, SlicePlane
+from MedSegAICore.recipe import recipes_to_json
 from MedSegAICore.request import CleanUp, PromptTask, SliceScope, VolumeScope
 from MedSegAICore.segmentation_file import RECIPE_TAG, tag_text
 from slicer.i18n import tr as _
@@ -240,7 +241,8 @@ class PromptSession:
     def _changesOf(self, work):
         """Return what to do to the segment on the frame that is shown, and the tags to keep with it."""
         threshold, cleanUp = self.settings.threshold, self.settings.cleanUp
-        tags = {RECIPE_TAG: tag_text(next(iter(work.answers.values())).recipe(threshold, cleanUp).to_json())}
+        recipes = [answer.recipe(threshold, cleanUp) for answer in work.answers.values()]
+        tags = {RECIPE_TAG: tag_text(recipes_to_json(recipes))}
         return tuple(work.changes(threshold, cleanUp, self.settings.mode)), tags
 
     def _framesEnded(self):

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import slicer
 from MedSegAICore.errors import NodeRemoved
-from MedSegAICore.recipe import Recipe
+from MedSegAICore.recipe import Recipe, recipes_to_json
 from MedSegAICore.request import PromptTask, SegmentationRequest
 from MedSegAICore.segmentation_file import RECIPE_TAG, tag_text
 
@@ -116,7 +116,7 @@ def _write(result, segmentationNode, segmentName, volumeNode, editor):
         editor = ownEditor = LogicEditor(segmentationNode, volumeNode)
     try:
         segmentId = segmentationNode.GetSegmentation().GetSegmentIdBySegmentName(segmentName) or None
-        tags = {RECIPE_TAG: tag_text(Recipe.from_result(result).to_json())}
+        tags = {RECIPE_TAG: tag_text(recipes_to_json([Recipe.from_result(result)]))}
         return SegmentWriter(editor).write(segmentationNode, result.mask, segmentId, segmentName, tags=tags)
     finally:
         if ownEditor is not None:
