@@ -74,6 +74,8 @@ Not a medical device. Check every result."""
             self._mouse = PromptMouse(self.session, self._mayEdit)
         self.panel.setModels()
         self.updateGUIFromMRML()
+        if self.panel.canRun:
+            self.session.askRestored()
 
     def deactivate(self):
         if self.session is not None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import slicer
 from Effects.prompt_case import CENTER
+from Host.nodes import segment_array
 
 SLICE = np.s_[10]
 TURNED = [[0.8, -0.6, 0, 12], [0.6, 0.8, 0, -7], [0, 0, 1, 5], [0, 0, 0, 1.0]]
@@ -73,9 +74,10 @@ def test_a_restored_point_asks_when_it_is_dragged(case, tmp_path) -> None:
     assert case.driver.scene.WriteToMRB(bundle)
     case.driver.close_scene()
     assert case.driver.scene.ReadFromMRB(bundle)
-    editor = case.driver.open_editor(slicer.util.getNode("CT"), slicer.util.getNode("Segmentation"), "organ")
-    editor.setActiveEffectByName("AI Prompt")
-    session = editor.activeEffect().self().session
+    session = reopened(case, looking_at=(10, 10, 2))
+    case.pause(0.5)
+    assert not session.isBusy
+    assert not session.canApply
     case.look_at(CENTER)
 
     (node,) = session.store.nodes()
@@ -90,3 +92,31 @@ def case_geometry(volume):
     from MedSegAILib.mrml.volumes import volumeGeometry
 
     return volumeGeometry(volume)
+
+
+def test_a_restored_scene_shows_its_previews_at_once(case, tmp_path) -> None:
+    case.prompt()
+    case.look_at((40, 50, 13))
+    case.ui.lassoToolButton.click()
+    case.drag([(28, 38, 13), (52, 38, 13), (52, 62, 13), (28, 62, 13)])
+    case.wait()
+    bundle = str(tmp_path / "work.mrb")
+    assert case.driver.scene.WriteToMRB(bundle)
+    case.driver.close_scene()
+    assert case.driver.scene.ReadFromMRB(bundle)
+    session = reopened(case, looking_at=CENTER)
+
+    case.wait(lambda: session.canApply and not session.isBusy)
+
+    assert session.previews.isShown
+    assert session.apply()
+    written = segment_array(slicer.util.getNode("Segmentation"), "organ", slicer.util.getNode("CT"))
+    assert list(np.flatnonzero(written.any(axis=(1, 2)))) == [10, 13]
+
+
+def reopened(case, looking_at):
+    """Open a restored scene in a new editor, the effect active, with a voxel in view; return the session."""
+    editor = case.driver.open_editor(slicer.util.getNode("CT"), slicer.util.getNode("Segmentation"), "organ")
+    case.look_at(looking_at)
+    editor.setActiveEffectByName("AI Prompt")
+    return editor.activeEffect().self().session

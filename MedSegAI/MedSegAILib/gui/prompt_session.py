@@ -163,6 +163,11 @@ class PromptSession:
             self._guarded(lambda: self._change(addTo))
             self._guarded(lambda: self._askSlice(plane))
 
+    def askRestored(self):
+        """Ask about the slices of prompts that came with the scene, unless something was asked about the segment."""
+        if self._work is not None and not self._work.wasAsked:
+            self._guarded(self._askPrompted)
+
     def undoPrompt(self):
         """Take the newest prompt back."""
         if self._work is not None:
@@ -309,14 +314,12 @@ class PromptSession:
 
     def _checkVolume(self):
         work = self._work
-        if self.frames.isRunning or not work.isAlive or self._isCurrent(work):
+        if self.frames.isRunning or not work.isAlive or not (work.planes or work.frames) or self._isCurrent(work):
             return
         if work.frames:
             self._runs.cancel(work.routingKey(""))
             self._guarded(lambda: self._imageOf(work))
             self._show()
-            return
-        if not work.planes:
             return
         self._runs.cancel(work.routingKey(""))
         work.forget()
@@ -342,6 +345,12 @@ class PromptSession:
             for plane in list(self._work.planes.values()):
                 self._guarded(lambda plane=plane: self._askSlice(plane))
             self._show()
+
+    def _askPrompted(self):
+        self._imageOf(self._work)
+        shown = [slicePlane(widget.mrmlSliceNode()) for widget in sliceWidgets()]
+        for plane in self._work.promptedPlanes(shown):
+            self._askSlice(plane)
 
     def _askSlice(self, plane):
         work = self._work
@@ -376,7 +385,7 @@ class PromptSession:
             threshold=settings.threshold,
             clean_up=settings.cleanUp,
         )
-        self.message = ""
+        self.message, work.wasAsked = "", True
         self._runs.ask(
             work.routingKey(key),
             image,

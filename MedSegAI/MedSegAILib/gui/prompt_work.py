@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from MedSegAICore.errors import PromptOutsideImage
 from MedSegAICore.geometry import canonical_geometry
 from MedSegAICore.prompt.grid import grid_of_plane
 from MedSegAICore.prompt.on_slice import lies_on
+from MedSegAICore.prompts import BoxPrompt, LassoPrompt
 from MedSegAICore.recipe import Recipe
 from MedSegAICore.request import CleanUp, IntensityWindow, SliceScope
 from MedSegAICore.volume import VolumePatch
@@ -103,6 +105,8 @@ class PromptWork:
         Key -> `Answer`.
     frames
         Number of a frame -> its `answers`, once all frames of a sequence were asked about.
+    wasAsked
+        Whether anything was asked about this segment.
     """
 
     segmentationNode: object
@@ -112,6 +116,7 @@ class PromptWork:
     planes: dict = field(default_factory=dict)
     answers: dict = field(default_factory=dict)
     frames: dict = field(default_factory=dict)
+    wasAsked: bool = False
 
     def __post_init__(self):
         self.store = PromptStore(self.segmentationNode, self.segmentId, self.volumeNode)
@@ -138,6 +143,27 @@ class PromptWork:
         """Return the slice's key and the prompts that lie on it, oldest first."""
         grid = grid_of_plane(canonical_geometry(self.image.geometry), plane)
         return grid.key, tuple(prompt for prompt in self.store.prompts(self.image.geometry) if lies_on(prompt, grid))
+
+    def promptedPlanes(self, shown):
+        """Return the planes of the positive prompts, each slice once.
+
+        What is drawn flat knows its plane. Points and strokes lie on the first of the `shown` planes that meets them;
+        without one they are left out, and so are boxes with depth.
+        """
+        geometry, planes = canonical_geometry(self.image.geometry), {}
+        for prompt in self.store.prompts(self.image.geometry):
+            if not prompt.positive or (isinstance(prompt, BoxPrompt) and not prompt.is_flat):
+                continue
+            candidates = [prompt.plane] if isinstance(prompt, (BoxPrompt, LassoPrompt)) else shown
+            for plane in candidates:
+                try:
+                    grid = grid_of_plane(geometry, plane)
+                except PromptOutsideImage:
+                    continue
+                if lies_on(prompt, grid):
+                    planes.setdefault(grid.key, plane)
+                    break
+        return list(planes.values())
 
     def forget(self):
         """Drop all answers, for instance because the image has changed."""
