@@ -42,7 +42,8 @@ def an_oblique_slice_is_prompted_previewed_and_written(case):
     case.effect.apply()
     written = case.voxels()
     assert len(np.flatnonzero(written.any(axis=(1, 2)))) > 2
-    assert (written & case.ball).sum() > 0.9 * written.sum()
+    # the voxels have the plane's answer up to half a diagonal beside it
+    assert (written & ndimage.binary_dilation(case.ball, iterations=2)).sum() > 0.95 * written.sum()
 
 
 def replacing_on_a_slice_leaves_other_slices_alone(case):
