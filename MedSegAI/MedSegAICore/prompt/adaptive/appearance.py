@@ -36,7 +36,7 @@ class AppearanceSettings:
 
     largest: float = 3.0
     sharpness: float = 0.5
-    samples: int = 20_000
+    samples: int = 12_000
     ridge: float = 3.0
 
 

@@ -28,8 +28,9 @@ OVERVIEW = 128
 """Pixels across the slice as a whole, about."""
 CLOSE_UP = 64
 """Pixels across the view of the click's surroundings."""
-LEVELS = 16
-"""Tolerances that are tried."""
+QUANTILES = tuple(np.linspace(0.01, 1, 9)[:-1] ** 1.3)
+SHARES = (0.05, 0.1, 0.2, 0.3, 0.45, 0.65)
+"""Tolerances that are tried: quantiles of the difference from the click, and shares of nearly the largest one."""
 RADII = (0, 1, 2, 4)
 """Half widths of the passages that close [pixels]."""
 SMALLEST = 5
@@ -37,17 +38,17 @@ SMALLEST = 5
 SOFTNESS = 0.04
 """Difference of expected overlap over which a region's weight falls by e."""
 
-EXPECTED = -0.4384
+EXPECTED = -0.4552
 COEFFICIENTS = (
-    (-0.0055, -0.0479),
-    (0.0930, 0.0348),
-    (-0.2074, 0.0536),
-    (-0.1732, 0.0377),
-    (-0.2831, -0.0625),
-    (-0.3699, -0.0934),
-    (0.3666, -0.1211),
-    (0.3689, -0.0750),
-    (-0.0174, -0.0174),
+    (0.0404, -0.0831),
+    (0.0716, 0.0296),
+    (-0.1865, 0.0440),
+    (-0.1509, 0.0299),
+    (-0.2529, -0.0518),
+    (-0.3543, -0.0891),
+    (0.3249, -0.0849),
+    (0.4067, -0.0819),
+    (-0.0167, -0.0167),
 )
 """Constant, and linear and square coefficient of each look.
 
@@ -163,7 +164,7 @@ def regions_around(view: View, is_close_up: bool, run: Run) -> Iterator[tuple[Ma
         return
     edges = edges / mean_edge
     families: dict[int, list[Mask]] = {radius: [] for radius in RADII}
-    for tolerance in np.unique(np.quantile(difference, np.linspace(0.01, 1, LEVELS + 1)[:-1] ** 1.3)):
+    for tolerance in _tolerances(difference):
         run.check()
         similar = difference <= tolerance
         if similar[view.click]:
@@ -180,6 +181,11 @@ def regions_around(view: View, is_close_up: bool, run: Run) -> Iterator[tuple[Ma
                 continue
             growth = np.log(larger / size), np.log(size / sizes[index - 1]) if index else 1.0
             yield region, _looks(region, edges, view.click, growth, is_close_up)
+
+
+def _tolerances(difference: Float64) -> Float64:
+    *levels, largest = np.quantile(difference, (*QUANTILES, 0.99))
+    return np.unique([*levels, *(largest * share for share in SHARES)])
 
 
 def _connected(core: Mask, click: Pixel, radius: int) -> Mask:
