@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import reduce
+from math import prod
 
 import numpy as np
 
@@ -106,9 +107,30 @@ def _reach(
 
 
 def _guess(evidence: Evidence, region: WorkRegion) -> Float32:
-    """Return the first guess on the blocks of a region."""
+    """Return the first guess on the blocks of a region; one on a single slice fills the blocks of its slice."""
     assert evidence.guess is not None  # noqa: S101  asked for only where there is one
-    return region.reduced(evidence.guess)
+    thickness = zip(evidence.guess.array.shape, region.factor, region.shape, strict=True)
+    diluted = prod(min(factor, slices) for size, factor, slices in thickness if size == 1)
+    return np.asarray(np.minimum(region.reduced(evidence.guess) * diluted, 1), dtype=np.float32)
+
+
+def _guess_depth_mm(evidence: Evidence, region: WorkRegion) -> Float32:
+    """Return how deep (k, j, i) each block lies in the guess [mm].
+
+    A guess on a single slice of a volume stands for a body that ends where the slice's depth does, as a roof over it.
+    """
+    assert evidence.guess is not None  # noqa: S101  asked for only where there is one
+    inside = _guess(evidence, region) >= 0.5
+    across = [axis for axis in range(3) if evidence.guess.array.shape[axis] == 1 and inside.shape[axis] > 1]
+    if len(across) != 1 or not inside.any():
+        return region.border_distance_mm(inside)
+    axis = across[0]
+    layers = np.flatnonzero(inside.any(axis=tuple(other for other in range(3) if other != axis)))
+    away = np.abs(np.arange(inside.shape[axis]) - layers[0]) * region.block_mm[axis]
+    shape = [1, 1, 1]
+    shape[axis] = -1
+    depth = region.border_distance_mm(np.take(inside, layers[:1], axis))
+    return np.asarray(depth - away.reshape(shape), dtype=np.float32)
 
 
 def _start(
@@ -123,7 +145,7 @@ def _start(
     """Return the log odds of the first round: of the guess, else of the enclosures, else around the strokes."""
     limit = settings.farthest_odds
     if evidence.guess is not None:
-        depth = region.border_distance_mm(_guess(evidence, region) >= 0.5)
+        depth = _guess_depth_mm(evidence, region)
         odds = np.clip(depth / (settings.growth_blocks * region.finest_mm), -limit, settings.inner_odds)
         return np.asarray(odds, dtype=np.float32)
     if enclosed:

@@ -88,15 +88,19 @@ def test_it_stops_when_asked_to() -> None:
 
 
 @pytest.mark.parametrize("whole", [False, True], ids=["slice", "volume"])
-def test_one_click_gives_the_whole_ball(whole: bool) -> None:
-    positions = np.indices((24, 48, 48)) - np.array([12, 24, 24])[:, None, None, None]
-    truth = (positions**2).sum(axis=0) <= 10**2
-    array = 100 * truth + 10 * np.random.default_rng(0).standard_normal(truth.shape)
-    image = ImageVolume(array.astype(np.float32), VolumeGeometry(truth.shape, np.eye(4)))
-    click = (PointPrompt((24.0, 24.0, 12.0)),)
-    plane = SlicePlane.of_slice(image.geometry, 0, 12)
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (0.7, 0.9, 3.1)])
+@pytest.mark.parametrize("radius", [7.0, 14.0, 27.0])
+def test_one_click_gives_the_whole_ball(radius: float, spacing: tuple[float, float, float], whole: bool) -> None:
+    size = np.array(spacing[::-1])
+    centre = np.ceil(1.6 * radius / size).astype(int)
+    shape = tuple(int(n) for n in 2 * centre + 1)
+    truth = np.linalg.norm((np.indices(shape).reshape(3, -1).T - centre) * size, axis=1).reshape(shape) <= radius
+    array = 100 * truth + 10 * np.random.default_rng(0).standard_normal(shape)
+    image = ImageVolume(array.astype(np.float32), VolumeGeometry.from_components(shape, spacing))
+    click = (PointPrompt(image.geometry.to_ras(centre[::-1].astype(float))[0]),)
+    plane = SlicePlane.of_slice(image.geometry, 0, int(centre[0]))
     task = PromptTask(click) if whole else PromptTask(click, scope=SliceScope(plane))
     mask = Engine().segment(SegmentationRequest(image, task)).mask.full()
     if not whole:
-        mask, truth = mask[12:13], truth[12:13]
+        mask, truth = mask[centre[0]][None], truth[centre[0]][None]
     assert dice(MaskPair.of(mask, truth, None)) > 0.9
