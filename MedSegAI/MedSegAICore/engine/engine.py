@@ -138,6 +138,21 @@ class Engine:
         self._moved_to_cpu.clear()
         self._cache.clear()
 
+    def weights_file(self, model: str) -> Path | None:
+        """Return the checkpoint file that a model of the catalogue uses; None for one without weights.
+
+        Raises
+        ------
+        WeightsMissing
+            None was named, and none is in the weights folders.
+        """
+        spec = self.models()[model]
+        if spec.weights is None:
+            return None
+        from ..models.weights import find_weights
+
+        return self._weights[model] if model in self._weights else find_weights(spec)
+
     def _spec(self, request: SegmentationRequest) -> ModelSpec:
         models = self.models()
         name = request.task.model
@@ -176,16 +191,9 @@ class Engine:
             while len(self._segmenters) >= LOADED_MODELS_LIMIT:
                 self._segmenters.popitem(last=False)
             build = _load(spec.entry, spec.name)
-            self._segmenters[spec.name] = build(spec, self._weights_file(spec), self._plan(spec), self._cache)
+            self._segmenters[spec.name] = build(spec, self.weights_file(spec.name), self._plan(spec), self._cache)
         self._segmenters.move_to_end(spec.name)
         return self._segmenters[spec.name]
-
-    def _weights_file(self, spec: ModelSpec) -> Path | None:
-        if spec.weights is None:
-            return None
-        from ..models.weights import find_weights
-
-        return self._weights[spec.name] if spec.name in self._weights else find_weights(spec)
 
     def _plan(self, spec: ModelSpec) -> DevicePlan:
         from .device import DevicePlan, plan_device

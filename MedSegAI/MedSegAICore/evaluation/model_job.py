@@ -8,7 +8,7 @@ from typing import Any
 
 from ..engine.engine import Engine
 from ..engine.run import Run
-from ..errors import InvalidRequest
+from ..errors import InvalidRequest, WeightsMissing
 from ..geometry import VolumeGeometry
 from .datasets.content import content_digest, files_of
 from .datasets.dataset import Dataset
@@ -58,6 +58,8 @@ def job_of_models(
         There is no model or no data set, or a setting cannot be used.
     InvalidDataset
         There is no subject of a name that is asked for.
+    WeightsMissing
+        A model has no checkpoint file.
     """
     plan, asked = plan or InteractivePlan(), asked or Asked()
     methods = _methods(plan.asks_for, models, engine)
@@ -70,6 +72,7 @@ def job_of_models(
         "Labels": ", ".join(asked.labels) or "all",
         "Subjects": [subject for dataset in datasets for subject in _chosen(dataset, asked)] or "all",
         "Tolerance": asked.tolerance,
+        "Weights": _weights_in_words(models, engine),
     }
     protocols = [protocol for protocols in by_set for protocol in protocols]
     return Job(protocols, methods, settings, _masks_by_asking_again(protocols, methods), asked.seed)
@@ -97,6 +100,19 @@ def _in_words(dataset: Dataset) -> str:
     files = files_of(dataset.cases)
     counts = f"subjects: {len(dataset.subjects)}, images: {len(dataset.cases)}"
     return f"{dataset.name} ({counts}, files: {len(files)} with digest {content_digest(files)})"
+
+
+def _weights_in_words(models: Sequence[str], engine: Engine) -> str:
+    """Return which checkpoints the answers depend on."""
+    digests = []
+    for model in models:
+        file = engine.weights_file(model) if model in engine.models() else None
+        if file is not None and not file.is_file():
+            message = f"There is no checkpoint file {file}."
+            raise WeightsMissing(message, "Choose the file of the model.")
+        if file is not None:
+            digests.append(f"{model}: digest {content_digest([file])}")
+    return ", ".join(digests) or "none"
 
 
 def _chosen(dataset: Dataset, asked: Asked) -> tuple[str, ...]:

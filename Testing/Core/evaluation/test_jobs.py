@@ -13,7 +13,14 @@ from fakes.ball_set import GEOMETRY, LABELS, label_map, write_array, write_ball_
 from fakes.questions import Numbers, exact, refuses_five
 from MedSegAICore.engine.engine import Engine
 from MedSegAICore.engine.run import CancelToken, Run
-from MedSegAICore.errors import Cancelled, GeometryMismatch, InvalidImage, InvalidRequest, SettingsDiffer
+from MedSegAICore.errors import (
+    Cancelled,
+    GeometryMismatch,
+    InvalidImage,
+    InvalidRequest,
+    SettingsDiffer,
+    WeightsMissing,
+)
 from MedSegAICore.evaluation.datasets.dataset import load_dataset
 from MedSegAICore.evaluation.file_comparison import FilePair
 from MedSegAICore.evaluation.file_job import job_of_files, pairs_in
@@ -241,3 +248,23 @@ def test_a_model_is_evaluated_click_by_click(tmp_path, ball_set):
 def test_a_choice_that_cannot_be_evaluated_is_refused_by_name(ball_set, models, sets, complaint):
     with pytest.raises(InvalidRequest, match=complaint):
         job_of_models(models, [ball_set] * sets, Engine("cpu"))
+
+
+def test_another_checkpoint_of_the_same_model_is_another_evaluation(tmp_path, ball_set):
+    def settings(name, content):
+        file = tmp_path / name / "sam.pth"
+        file.parent.mkdir()
+        file.write_bytes(content)
+        return job_of_models(["sam_vit_b"], [ball_set], Engine("cpu", {"sam_vit_b": file})).settings
+
+    first = settings("first", b"weights")
+    assert settings("copy", b"weights") == first
+    assert settings("other", b"WEIGHTS") != first
+
+
+def test_a_model_whose_checkpoint_is_missing_is_refused_before_any_case(tmp_path, ball_set, monkeypatch):
+    monkeypatch.setenv("MEDSEGAI_WEIGHTS", str(tmp_path))
+    with pytest.raises(WeightsMissing):
+        job_of_models(["sam_vit_b"], [ball_set], Engine("cpu"))
+    with pytest.raises(WeightsMissing, match=r"gone\.pth"):
+        job_of_models(["sam_vit_b"], [ball_set], Engine("cpu", {"sam_vit_b": tmp_path / "gone.pth"}))
