@@ -8,8 +8,6 @@ by the one way of ctypes that keeps the lock (Linux only).
 from __future__ import annotations
 
 import ctypes
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import PySide6
@@ -19,27 +17,11 @@ from PySide6 import QtCore, QtWidgets
 LIBRARIES = Path(PySide6.__file__).parent / "Qt" / "lib"
 CORE, WIDGETS = (ctypes.PyDLL(str(LIBRARIES / f"libQt6{name}.so.6")) for name in ("Core", "Widgets"))
 ALL_EVENTS = 0
-LONG = 3600.0
-"""How long a thread waits for the lock before it asks for it [s]."""
 
 
 def process_events(*_flags) -> None:
     """Handle what has happened, and return."""
     CORE._ZN16QCoreApplication13processEventsE6QFlagsIN10QEventLoop17ProcessEventsFlagEE(ctypes.c_int(ALL_EVENTS))
-
-
-def _alone(run: Callable[..., int]) -> Callable[..., int]:
-    """Let `run` not hand the lock over between two callbacks either, however many of them there are."""
-
-    def alone(*arguments) -> int:
-        usual = sys.getswitchinterval()
-        sys.setswitchinterval(LONG)
-        try:
-            return run(*arguments)
-        finally:
-            sys.setswitchinterval(usual)
-
-    return alone
 
 
 def keep_the_lock() -> None:
@@ -50,7 +32,7 @@ def keep_the_lock() -> None:
         (QtCore.QEventLoop, lambda self: run_loop(_address(self), ctypes.c_int(ALL_EVENTS))),
         (QtWidgets.QDialog, lambda self: run_dialog(_address(self))),
     ):
-        kind.exec = kind.exec_ = _alone(run)
+        kind.exec = kind.exec_ = run
     QtCore.QCoreApplication.processEvents = staticmethod(process_events)
 
 

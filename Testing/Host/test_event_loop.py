@@ -45,11 +45,7 @@ def a_dialog(milliseconds: int) -> None:
     assert dialog.exec_() == qt.QDialog.Accepted
 
 
-def a_loop_with_callbacks(milliseconds: int) -> None:
-    wait(milliseconds / 1000)
-
-
-@pytest.mark.parametrize("idle", [a_loop, a_loop_with_callbacks, a_dialog])
+@pytest.mark.parametrize("idle", [a_loop, a_dialog])
 def test_a_thread_starves_while_the_application_is_idle(counter, idle) -> None:
     free = counter(lambda: time.sleep(0.3))
 
