@@ -28,8 +28,8 @@ from MedSegAICore.evaluation.datasets.split import COMMITTED_SEED, drawn_order  
 from MedSegAICore.evaluation.protocols.fitting import fitted  # noqa: E402
 from MedSegAICore.evaluation.statistics import mean_with_interval, paired_difference  # noqa: E402
 from MedSegAICore.fewshot.examples import Example  # noqa: E402
-from MedSegAICore.fewshot.fitting import fit_supports  # noqa: E402
-from MedSegAICore.fewshot.query import (  # noqa: E402
+from MedSegAICore.fewshot.registered.fitting import fit_supports  # noqa: E402
+from MedSegAICore.fewshot.registered.query import (  # noqa: E402
     classified,
     masks_from,
     patches_of,

@@ -16,7 +16,7 @@ from ..resources import resource_folder
 
 Triple = tuple[float, float, float]
 
-PARADIGMS = ("prompt",)
+PARADIGMS = ("prompt", "fewshot")
 DIMENSIONS = frozenset({2, 3})
 
 
@@ -137,14 +137,15 @@ def _read_model(path: Path) -> ModelSpec:
 def parse_model(values: Any, name: str) -> ModelSpec:
     """Return the model that the parsed JSON object `values` describes; it must call itself `name`."""
     fields = Fields(values, name, InvalidCatalogue)
+    paradigm = fields.choice("paradigm", PARADIGMS)
     spec = ModelSpec(
         name=fields.choice("name", (name,)),
         title=fields.text("title"),
-        paradigm=fields.choice("paradigm", PARADIGMS),
+        paradigm=paradigm,
         family=fields.text("family"),
         architecture=fields.text("architecture", allow_empty=True),
         entry=_entry(fields),
-        capabilities=_capabilities(fields.part("capabilities")),
+        capabilities=_capabilities(fields.part("capabilities"), paradigm),
         needs_box=fields.flag("needs_box"),
         input=_input(fields.optional("input", fields.part)),
         weights=_weights(fields.optional("weights", fields.part)),
@@ -162,17 +163,24 @@ def _entry(fields: Fields) -> str:
     return entry
 
 
-def _capabilities(part: Fields) -> Capabilities:
-    capabilities = Capabilities(_some_of(part, "prompts", PROMPT_KINDS), _some_of(part, "dimensions", DIMENSIONS))
+def _capabilities(part: Fields, paradigm: str) -> Capabilities:
+    # only promptable models are prompted
+    prompts = PROMPT_KINDS if paradigm == "prompt" else frozenset[str]()
+    capabilities = Capabilities(_some_of(part, "prompts", prompts), _some_of(part, "dimensions", DIMENSIONS))
     part.finish()
     return capabilities
 
 
 def _some_of(part: Fields, name: str, allowed: frozenset[Any]) -> frozenset[Any]:
     values = part.value(name)
-    known = isinstance(values, list) and bool(values) and all(type(value) in (str, int) for value in values)
+    known = (
+        isinstance(values, list)
+        and bool(values) == bool(allowed)
+        and all(type(value) in (str, int) for value in values)
+    )
     if not known or not allowed.issuperset(values) or len(set(values)) != len(values):
-        part.refuse(name, f"must list some of {', '.join(map(str, sorted(allowed)))}, each once")
+        names = ", ".join(map(str, sorted(allowed)))
+        part.refuse(name, f"must list some of {names}, each once" if allowed else "must be empty")
     return frozenset(values)
 
 

@@ -9,8 +9,8 @@ import pytest
 import SimpleITK as sitk
 from MedSegAICore.engine.run import Run
 from MedSegAICore.fewshot.examples import Example
-from MedSegAICore.fewshot.fitting import fit_supports
-from MedSegAICore.fewshot.support_model import SupportModel
+from MedSegAICore.fewshot.registered.fitting import fit_supports
+from MedSegAICore.fewshot.registered.support_model import SupportModel
 from MedSegAICore.geometry import VolumeGeometry
 from MedSegAICore.volume import ImageVolume, VolumePatch
 from scipy import ndimage

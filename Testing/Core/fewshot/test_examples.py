@@ -5,8 +5,8 @@ import pytest
 from MedSegAICore import GeometryMismatch, InvalidImage, InvalidSupport
 from MedSegAICore.engine.run import Run
 from MedSegAICore.fewshot.examples import Example, common_labels
-from MedSegAICore.fewshot.fitting import fit_supports
-from MedSegAICore.fewshot.query import segment_query
+from MedSegAICore.fewshot.registered.fitting import fit_supports
+from MedSegAICore.fewshot.registered.query import segment_query
 from MedSegAICore.support import Support
 from MedSegAICore.volume import VolumePatch
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ..engine.run import Run
+from ...engine.run import Run
 from .grids import Float32
 
 SCALES = (1.0, 2.0, 4.0)

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from ..errors import InvalidRequest, InvalidSupportModel, MedSegAIError
-from ..fields import Fields
-from ..images import whole_files
+from ...errors import InvalidRequest, InvalidSupportModel, MedSegAIError
+from ...fields import Fields
+from ...images import whole_files
 from .classifier import VoxelClassifier
 from .features import feature_count
 from .scan import Scan

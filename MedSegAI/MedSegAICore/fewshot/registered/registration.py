@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
-from ..engine.run import Run
+from ...engine.run import Run
 from .grids import extent_of, on_spacing, resampled
 
 METRIC_BINS = 32

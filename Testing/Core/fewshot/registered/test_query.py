@@ -9,7 +9,7 @@ from fakes.grids import ORDERS_AND_FLIPS, image_stored_as, stored_as
 from MedSegAICore import Cancelled
 from MedSegAICore.engine.run import CancelToken, Run
 from MedSegAICore.fewshot.examples import Example
-from MedSegAICore.fewshot.fitting import (
+from MedSegAICore.fewshot.registered.fitting import (
     align_pairs,
     fit_supports,
     leave_one_out_lessons,
@@ -18,7 +18,7 @@ from MedSegAICore.fewshot.fitting import (
     training_target,
     warped_lessons,
 )
-from MedSegAICore.fewshot.query import (
+from MedSegAICore.fewshot.registered.query import (
     classified,
     masks_from,
     patches_of,
@@ -26,7 +26,7 @@ from MedSegAICore.fewshot.query import (
     segment_query,
     without_stray_parts,
 )
-from MedSegAICore.fewshot.scan import Scan
+from MedSegAICore.fewshot.registered.scan import Scan
 from MedSegAICore.geometry import VolumeGeometry
 from MedSegAICore.volume import ImageVolume, VolumePatch
 from scipy import ndimage

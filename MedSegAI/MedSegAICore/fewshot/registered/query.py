@@ -10,9 +10,9 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ..engine.run import Run
-from ..errors import InvalidImage
-from ..volume import ImageVolume, VolumePatch
+from ...engine.run import Run
+from ...errors import InvalidImage
+from ...volume import ImageVolume, VolumePatch
 from .alignment import align, covered_by, look_grid
 from .features import look_region, voxel_features
 from .grids import (

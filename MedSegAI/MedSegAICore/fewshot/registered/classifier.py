@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from ..engine.run import Run
+from ...engine.run import Run
 from .grids import Float32
 
 HIDDEN = (48, 24)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from MedSegAICore import InvalidSupportModel
 from MedSegAICore.engine.run import Run
-from MedSegAICore.fewshot.model_file import DESCRIPTION, load_model, save_model
-from MedSegAICore.fewshot.query import segment_query
+from MedSegAICore.fewshot.registered.query import segment_query
+from MedSegAICore.fewshot.registered.stored import DESCRIPTION, load_model, save_model
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 

@@ -8,8 +8,8 @@ import pytest
 import SimpleITK as sitk
 from MedSegAICore import Cancelled
 from MedSegAICore.engine.run import CancelToken, Run
-from MedSegAICore.fewshot.grids import coarse_image, normalised, resampled
-from MedSegAICore.fewshot.registration import register
+from MedSegAICore.fewshot.registered.grids import coarse_image, normalised, resampled
+from MedSegAICore.fewshot.registered.registration import register
 
 
 @pytest.fixture(scope="module")

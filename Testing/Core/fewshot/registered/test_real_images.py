@@ -8,8 +8,8 @@ from MedSegAICore.engine.run import Run
 from MedSegAICore.evaluation.datasets.dataset import load_dataset
 from MedSegAICore.evaluation.datasets.split import COMMITTED_SEED, drawn_order
 from MedSegAICore.fewshot.examples import Example
-from MedSegAICore.fewshot.fitting import fit_supports
-from MedSegAICore.fewshot.query import classified, masks_from, patches_of, register_query
+from MedSegAICore.fewshot.registered.fitting import fit_supports
+from MedSegAICore.fewshot.registered.query import classified, masks_from, patches_of, register_query
 from MedSegAICore.volume import VolumePatch
 
 LABELS = ("anterior", "posterior")

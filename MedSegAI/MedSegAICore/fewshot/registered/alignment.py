@@ -9,7 +9,7 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from ..engine.run import Run
+from ...engine.run import Run
 from .grids import FEWEST_VOXELS, bounded_spacing, extent_of, fine_image, grid_around, resampled
 from .registration import Registration, register, register_from
 from .scan import Scan

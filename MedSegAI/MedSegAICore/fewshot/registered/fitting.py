@@ -11,11 +11,11 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ..engine.run import Run
-from ..errors import InvalidSupport
+from ...engine.run import Run
+from ...errors import InvalidSupport
+from ..examples import Example, common_labels
 from .alignment import LEAST_SHARE, Alignment, align, covered_by, look_grid
 from .classifier import VoxelClassifier, train_classifier
-from .examples import Example, common_labels
 from .features import look_region, voxel_features
 from .grids import Float32, Float64, as_itk, bounded_spacing, coarse_image, fine_image, grid_around, normalised
 from .prior import gather_priors

@@ -12,10 +12,10 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import InvalidImage
-from ..geometry import VolumeGeometry
-from ..images import image_from_array
-from ..volume import ImageVolume
+from ...errors import InvalidImage
+from ...geometry import VolumeGeometry
+from ...images import image_from_array
+from ...volume import ImageVolume
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]

@@ -9,7 +9,7 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
-from ..engine.run import Run
+from ...engine.run import Run
 from .alignment import Alignment
 from .grids import Float32, resampled
 from .scan import Scan

@@ -1,0 +1,1 @@
+"""Few-shot segmentation without weights: registered examples give a prior, a voxel classifier decides."""
