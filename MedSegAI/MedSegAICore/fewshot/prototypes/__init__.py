@@ -1,0 +1,1 @@
+"""Learn from examples by comparing the features of an encoder."""
