@@ -67,19 +67,31 @@ def test_a_click_is_previewed_in_300_ms_and_holds_nothing_up(large, click) -> No
     assert work.max() < 0.03  # on the wall other programs take their share
 
 
-@pytest.mark.slow
-def test_apply_takes_150_ms(large, click) -> None:
-    click(*CENTER[:2])
-    began = time.perf_counter()
-    assert large.apply()
-    assert time.perf_counter() - began <= 0.15
+@pytest.fixture
+def seconds_to_apply(large):
+    """Apply what was found; return the seconds."""
+
+    def seconds():
+        began = time.perf_counter()
+        assert large.apply()
+        return time.perf_counter() - began
+
+    return seconds
 
 
 @pytest.mark.slow
-def test_a_large_result_is_applied_as_fast(large, click, wait) -> None:
+def test_apply_takes_100_ms(click, seconds_to_apply) -> None:
     click(*CENTER[:2])
-    large.propagate()
-    wait(lambda: not large.runs.isRunning, 120)
-    began = time.perf_counter()
-    assert large.apply()
-    assert time.perf_counter() - began <= 0.15
+    assert seconds_to_apply() <= 0.1
+
+
+@pytest.mark.slow
+def test_a_large_result_is_applied_as_fast_also_over_what_is_there(large, click, seconds_to_apply, wait) -> None:
+    times = []
+    for _ in range(2):
+        click(*CENTER[:2])
+        large.propagate()
+        wait(lambda: not large.runs.isRunning, 120)
+        times.append(seconds_to_apply())
+    print(f"\nApply {np.round(1e3 * np.array(times))} ms")
+    assert max(times) <= 0.1

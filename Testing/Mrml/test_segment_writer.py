@@ -215,3 +215,9 @@ def _tag(segment, key):
     value = vtk.reference("")
     assert segment.GetTag(key, value)
     return str(value)
+
+
+def test_the_grid_of_a_segmentation_is_known_without_filling_a_volume(editor, volumeNode):
+    grid = editor.referenceGeometryImage()
+    assert grid.GetDimensions() == volumeNode.GetImageData().GetDimensions()
+    assert grid.GetPointData().GetScalars() is None

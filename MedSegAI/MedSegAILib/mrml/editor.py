@@ -52,10 +52,10 @@ class LogicEditor:
         """Remember the segmentation as it is now."""
         self._logic.SaveStateForUndo()
 
-    def defaultModifierLabelmap(self):
-        """Return an image with the grid and the extent in which segments are edited."""
-        self._logic.ResetModifierLabelmapToDefault()
-        return self._logic.GetModifierLabelmap()
+    def referenceGeometryImage(self):
+        """Return the grid and the extent in which segments are edited, as an image without voxels."""
+        self._logic.UpdateReferenceGeometryImage()
+        return self._logic.GetReferenceGeometryImage()
 
     def modifySegmentByLabelmap(self, segmentationNode, segmentId, labelmap, mode):
         """Change a segment, with masking and overwrite mode."""
@@ -98,9 +98,10 @@ class EffectEditor:
         """Remember the segmentation as it is now."""
         self._scriptedEffect.saveStateForUndo()
 
-    def defaultModifierLabelmap(self):
-        """Return an image with the grid and the extent in which segments are edited."""
-        return self._scriptedEffect.defaultModifierLabelmap()
+    def referenceGeometryImage(self):
+        """Return the grid and the extent in which segments are edited, as an image without voxels."""
+        # an empty modifier label map has the same grid, but to fill one costs more than all the rest of a write
+        return self._scriptedEffect.referenceGeometryImage()
 
     def modifySegmentByLabelmap(self, segmentationNode, segmentId, labelmap, mode):
         """Change a segment, with masking and overwrite mode."""

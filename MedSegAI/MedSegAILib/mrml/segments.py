@@ -32,8 +32,8 @@ class SegmentEditor(Protocol):
     def saveStateForUndo(self):
         """Remember the segmentation as it is now."""
 
-    def defaultModifierLabelmap(self):
-        """Return an image with the grid and the extent in which segments are edited."""
+    def referenceGeometryImage(self):
+        """Return the grid and the extent in which segments are edited, as an image without voxels."""
 
     def modifySegmentByLabelmap(self, segmentationNode, segmentId, labelmap, mode):
         """Change a segment, with the editor's masking and overwrite mode."""
@@ -109,7 +109,7 @@ class SegmentWriter:
         if segmentId is not None and segmentation.GetSegment(segmentId) is None:
             message = f"'{segmentationNode.GetName()}' has no segment '{segmentId}'."
             raise InvalidRequest(message, "Choose a segment of this segmentation.")
-        grid = self.editor.defaultModifierLabelmap()
+        grid = self.editor.referenceGeometryImage()
         modifiers, warnings = [], []
         for change in changes:
             array, offset, said = _onGrid(change.mask, segmentationNode, grid)
