@@ -141,6 +141,12 @@ class WeightsUnwritable(MedSegAIError):
     advice = "Free some space, or name another folder in the environment variable MEDSEGAI_WEIGHTS."
 
 
+class LicenceNotAccepted(MedSegAIError):
+    """The licence of the model's weights must be accepted first, and was not."""
+
+    advice = "Read the licence and accept it in the module MedSegAI, or choose another model."
+
+
 class PackageMissing(MedSegAIError):
     """The model needs a Python package that is not installed or does not work."""
 

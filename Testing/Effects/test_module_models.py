@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from fakes.models import fake_spec, fake_weights
 from Host import application  # noqa: F401  puts `slicer.i18n` where the choices find it
+from MedSegAICore.models import licences
 from MedSegAICore.models.catalogue import load_catalogue
 from MedSegAICore.models.weights import FOLDER_VARIABLE
 from MedSegAILib.gui import model_choice
@@ -46,6 +48,33 @@ def test_a_network_needs_its_file_and_its_packages(folder, has_file, packages, s
 
 def test_a_model_without_a_network_needs_nothing() -> None:
     assert modelState(load_catalogue()["adaptive"], [SEGMENT_ANYTHING]).state is State.READY
+
+
+@pytest.fixture
+def strict(tmp_path, monkeypatch):
+    """A model whose licence must be accepted."""
+    monkeypatch.setenv(licences.FOLDER_VARIABLE, str(tmp_path / "user"))
+    weights = fake_weights(licence="CC-BY-NC-4.0", licence_must_be_accepted=True)
+    return fake_spec("strict", title="Strict", paradigm="prompt", weights=weights)
+
+
+def test_a_licence_comes_before_the_download(strict, folder) -> None:
+    assert modelState(strict, [TORCH]).state is State.LICENCE_NOT_ACCEPTED
+    licences.accept_licence(strict)
+    assert modelState(strict, [TORCH]).state is State.FILE_MISSING
+    (folder / strict.weights.filename).touch()
+    assert modelState(strict, [TORCH]).state is State.READY
+
+
+def test_effects_say_that_a_licence_must_be_accepted(strict, monkeypatch) -> None:
+    monkeypatch.setattr(model_choice, "neededPackages", lambda: ())
+    monkeypatch.setattr(model_choice, "load_catalogue", lambda: {"strict": strict})
+
+    choice = modelChoices("prompt")["strict"]
+
+    assert choice.title == "Strict (needs licence acceptance)"
+    assert "CC-BY-NC-4.0" in choice.state
+    assert not choice.isReady
 
 
 def test_effects_offer_what_can_run_first_and_say_what_the_others_need(folder, monkeypatch) -> None:

@@ -10,9 +10,11 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 import slicer
+from fakes.models import fake_spec, fake_weights
 from Host import qt_shim as qt
 from Host.nodes import add_segmentation, add_volume
 from MedSegAICore.engine.inspection import Device, Inspection
+from MedSegAICore.models import licences
 from MedSegAICore.models.weights import FOLDER_VARIABLE
 from MedSegAILib.gui import installation, installer, models_panel, module_panel, settings
 
@@ -127,6 +129,55 @@ def test_the_selected_model_says_what_it_is_good_for_and_what_it_lacks(panel) ->
     assert "sam_vit_b_01ec64.pth" in panel.ui.modelText.text
     panel.ui.checkAgainButton.click()
     assert tree.indexOfTopLevelItem(tree.currentItem()) == 1
+
+
+@pytest.fixture
+def strict(panel, tmp_path, monkeypatch):
+    """A listed model whose licence must be accepted, selected in the list."""
+    monkeypatch.setenv(licences.FOLDER_VARIABLE, str(tmp_path / "user"))
+    weights = fake_weights(licence="CC-BY-NC-4.0", licence_must_be_accepted=True)
+    catalogue = {"plain": fake_spec("plain"), "strict": fake_spec("strict", title="Strict", weights=weights)}
+    monkeypatch.setattr(models_panel, "load_catalogue", lambda: catalogue)
+    panel.ui.checkAgainButton.click()
+    tree = panel.ui.modelsTree
+    tree.setCurrentItem(tree.topLevelItem(1))
+    return catalogue["strict"]
+
+
+def test_a_licence_is_shown_accepted_and_withdrawn(panel, strict, monkeypatch) -> None:
+    asked, answers = [], [False, True]
+    monkeypatch.setattr(slicer.util, "confirmOkCancelDisplay", lambda text: (asked.append(text), answers.pop(0))[1])
+    ui = panel.ui
+    assert rows(ui.modelsTree)[1][1] == "licence not accepted"
+    assert f'<a href="{strict.weights.licence_url}">CC-BY-NC-4.0</a>' in ui.modelText.text
+
+    ui.licenceButton.click()
+    assert rows(ui.modelsTree)[1][1] == "licence not accepted"
+    ui.licenceButton.click()
+    assert rows(ui.modelsTree)[1][1] == "file missing"
+    assert all(f'<a href="{strict.weights.licence_url}">CC-BY-NC-4.0</a>' in text for text in asked)
+    assert ui.licenceButton.text == "No longer accept the licence"
+
+    ui.licenceButton.click()
+    assert rows(ui.modelsTree)[1][1] == "licence not accepted"
+    assert len(asked) == 2
+
+
+def test_only_licences_that_must_be_accepted_have_a_button(panel, strict) -> None:
+    tree = panel.ui.modelsTree
+    assert not panel.ui.licenceButton.isHidden()
+    tree.setCurrentItem(tree.topLevelItem(0))
+    assert panel.ui.licenceButton.isHidden()
+
+
+def test_an_acceptance_that_cannot_be_recorded_is_told(panel, strict, tmp_path, monkeypatch) -> None:
+    (tmp_path / "user").write_text("a file in its place")
+    monkeypatch.setattr(slicer.util, "confirmOkCancelDisplay", lambda _text: True)
+
+    panel.ui.licenceButton.click()
+
+    assert "cannot be recorded" in panel.ui.importText.text
+    assert rows(panel.ui.modelsTree)[1][1] == "licence not accepted"
 
 
 @pytest.mark.parametrize(

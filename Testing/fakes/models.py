@@ -13,7 +13,7 @@ from MedSegAICore.engine.engine import Engine
 from MedSegAICore.engine.provenance import provenance_of
 from MedSegAICore.engine.run import Run
 from MedSegAICore.errors import OutOfDeviceMemory
-from MedSegAICore.models.catalogue import ModelSpec
+from MedSegAICore.models.catalogue import ModelSpec, WeightsSpec
 from MedSegAICore.prompt.segmenter import PROMPT_KINDS, Capabilities, SliceAnswer, SliceImage, SlicePrompts
 from MedSegAICore.recipe import task_to_dict
 from MedSegAICore.request import IntensityWindow, SegmentationRequest
@@ -163,6 +163,20 @@ def fake_spec(name: str, **changes) -> ModelSpec:
         "advice": "",
     }
     return ModelSpec(name=name, **(fields | changes))
+
+
+def fake_weights(**changes) -> WeightsSpec:
+    """Describe weights that everybody may use."""
+    fields = {
+        "filename": "fake.pth",
+        "url": "https://example.org/fake.pth",
+        "sha256": "0" * 64,
+        "size_bytes": 1,
+        "licence": "MIT",
+        "licence_url": "https://example.org/licence",
+        "licence_must_be_accepted": False,
+    }
+    return WeightsSpec(**(fields | changes))
 
 
 def fake_engine(device: str = "auto", weights=None, cache_bytes: int = 1 << 20) -> Engine:

@@ -98,6 +98,8 @@ class Engine:
         ------
         UnknownModel, UnsupportedPrompt
             The model is not in the catalogue, or cannot use one of the prompts.
+        LicenceNotAccepted
+            The licence of the model's weights must be accepted first.
         WeightsMissing, WeightsCorrupt, WeightsMismatch, PackageMissing, DeviceUnavailable
             The model cannot be loaded.
         OutOfDeviceMemory
@@ -187,6 +189,10 @@ class Engine:
         return replace(result, warnings=(*result.warnings, moved))
 
     def _segmenter(self, spec: ModelSpec) -> Any:
+        if spec.weights is not None:
+            from ..models.licences import check_licence
+
+            check_licence(spec)  # also of a loaded model: what was accepted can be withdrawn
         if spec.name not in self._segmenters:
             while len(self._segmenters) >= LOADED_MODELS_LIMIT:
                 self._segmenters.popitem(last=False)

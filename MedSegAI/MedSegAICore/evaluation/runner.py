@@ -14,6 +14,7 @@ from ..errors import (
     Cancelled,
     DeviceUnavailable,
     InvalidRequest,
+    LicenceNotAccepted,
     MedSegAIError,
     PackageMissing,
     UnknownModel,
@@ -25,7 +26,15 @@ from .peak_memory import PeakMemory
 from .records import RecordFile
 from .work import CaseRecord, EvaluationProtocol, Method, WorkItem
 
-NOT_READY = (DeviceUnavailable, PackageMissing, UnknownModel, WeightsCorrupt, WeightsMismatch, WeightsMissing)
+NOT_READY = (
+    DeviceUnavailable,
+    LicenceNotAccepted,
+    PackageMissing,
+    UnknownModel,
+    WeightsCorrupt,
+    WeightsMismatch,
+    WeightsMissing,
+)
 """What says that a method cannot run here at all: that is no answer to a question, and ends the evaluation."""
 
 

@@ -58,7 +58,11 @@ class WeightsSpec:
     size_bytes
         Size of the published file [bytes].
     licence
-        Licence of the weights (SPDX identifier).
+        Licence of the weights (SPDX identifier, or its name where it has none).
+    licence_url
+        Where its text can be read.
+    licence_must_be_accepted
+        Whether the user has to accept it before the model runs.
     """
 
     filename: str
@@ -66,6 +70,8 @@ class WeightsSpec:
     sha256: str
     size_bytes: int
     licence: str
+    licence_url: str
+    licence_must_be_accepted: bool
 
 
 @dataclass(frozen=True)
@@ -213,11 +219,14 @@ def _weights(part: Fields | None) -> WeightsSpec | None:
         sha256=part.text("sha256"),
         size_bytes=part.whole_number("size_bytes"),
         licence=part.text("licence"),
+        licence_url=part.text("licence_url"),
+        licence_must_be_accepted=part.flag("licence_must_be_accepted"),
     )
     if Path(weights.filename).name != weights.filename:
         part.refuse("filename", "must be a file name without folders")
-    if not weights.url.startswith("https://"):
-        part.refuse("url", "must start with https://")
+    for name in ("url", "licence_url"):
+        if not getattr(weights, name).startswith("https://"):
+            part.refuse(name, "must start with https://")
     if not re.fullmatch("[0-9a-f]{64}", weights.sha256):
         part.refuse("sha256", "must have 64 hexadecimal digits")
     part.finish()

@@ -37,10 +37,15 @@ def find_weights(spec: ModelSpec) -> Path:
 def weights_folders() -> tuple[Path, ...]:
     """Return the folders that are searched, first to last."""
     named = os.environ.get(FOLDER_VARIABLE, "")
-    return (*((Path(named),) if named else ()), _user_data_folder() / "MedSegAI" / "weights")
+    return (*((Path(named),) if named else ()), user_data_folder() / "weights")
 
 
-def _user_data_folder() -> Path:
+def user_data_folder() -> Path:
+    """Return the folder of what MedSegAI keeps for this user."""
+    return _data_folder() / "MedSegAI"
+
+
+def _data_folder() -> Path:
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
     if sys.platform == "darwin":

@@ -30,6 +30,7 @@ class ModelChoice:
         """Name and state for a list."""
         titles = {
             State.READY: "{model}",
+            State.LICENCE_NOT_ACCEPTED: _("{model} (needs licence acceptance)"),
             State.FILE_MISSING: _("{model} (needs download)"),
             State.PACKAGE_MISSING: _("{model} (needs packages)"),
         }
@@ -44,6 +45,9 @@ class ModelChoice:
             text = _("Needs Python packages ({names}). Install them in the module MedSegAI.")
             return text.format(names=", ".join(self.model.missingPackages))
         weights = self.spec.weights
+        if self.model.state is State.LICENCE_NOT_ACCEPTED:
+            text = _("Its licence ({licence}) must be accepted first. Read and accept it in the module MedSegAI.")
+            return text.format(licence=weights.licence)
         return _("Needs its weights ({size} MB, licence {licence}). Get them in the module MedSegAI.").format(
             size=weights.size_bytes // 1_000_000, licence=weights.licence
         )

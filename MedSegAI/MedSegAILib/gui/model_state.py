@@ -8,6 +8,7 @@ from enum import Enum
 
 from MedSegAICore.errors import WeightsMissing
 from MedSegAICore.models.catalogue import ModelSpec
+from MedSegAICore.models.licences import needs_acceptance
 from MedSegAICore.models.weights import find_weights
 
 from .packages import Package
@@ -20,6 +21,7 @@ class State(Enum):
     """What keeps a model from running."""
 
     READY = "ready"
+    LICENCE_NOT_ACCEPTED = "licence not accepted"
     FILE_MISSING = "file missing"
     PACKAGE_MISSING = "package missing"
 
@@ -34,11 +36,13 @@ class ModelState:
 
 
 def modelState(spec: ModelSpec, packages: Iterable[Package]) -> ModelState:
-    """Return the state of a model: first the file, which only the user can get, then the packages."""
+    """Return the state of a model: first its licence, then the file, which only the user can get, then the packages."""
     if spec.weights is None:
         return ModelState(spec, State.READY)
     needed = PACKAGES_OF_FAMILY.get(spec.family, frozenset({"torch"}))
     missing = tuple(package.name for package in packages if package.name in needed and not package.isReady)
+    if needs_acceptance(spec):
+        return ModelState(spec, State.LICENCE_NOT_ACCEPTED, missing)
     try:
         find_weights(spec)
     except WeightsMissing:

@@ -8,7 +8,8 @@ from pathlib import Path
 import qt
 import slicer
 from MedSegAICore.errors import MedSegAIError
-from MedSegAICore.models.catalogue import load_catalogue
+from MedSegAICore.models.catalogue import WeightsSpec, load_catalogue
+from MedSegAICore.models.licences import accept_licence, withdraw_licence
 from MedSegAICore.models.weights import weights_folders
 from slicer.i18n import tr as _
 
@@ -28,16 +29,17 @@ class ModelsPanel:
     ----------
     ui
         The widgets of the module's form.
-    onImported
-        Called when a checkpoint was taken in.
+    onChange
+        Called when a checkpoint was taken in, or a licence accepted.
     """
 
-    def __init__(self, ui, onImported: Callable[[], object]) -> None:
-        self._ui, self._onImported = ui, onImported
+    def __init__(self, ui, onChange: Callable[[], object]) -> None:
+        self._ui, self._onChange = ui, onChange
         self._models: list[ModelState] = []
         self._import: Errand | None = None
         ui.importText.visible = False
         ui.modelsTree.connect("itemSelectionChanged()", self._showSelected)
+        ui.licenceButton.connect("clicked()", self._changeLicence)
         ui.importModelButton.connect("clicked()", self._chooseFile)
         ui.showModelsButton.connect("clicked()", showWeightsFolder)
 
@@ -83,7 +85,7 @@ class ModelsPanel:
         else:
             text = _("{file} is {model}, but not the file that its authors publish: a copy that was trained further?")
         self._ended(text.format(file=file, model=title))
-        self._onImported()
+        self._onChange()
 
     def _refused(self, error: MedSegAIError) -> None:
         self._ended(_("The file was not taken. {reason}").format(reason=error))
@@ -102,10 +104,33 @@ class ModelsPanel:
         item = tree.currentItem()
         return -1 if item is None else tree.indexOfTopLevelItem(item)
 
-    def _showSelected(self) -> None:
+    def _selected(self) -> ModelState | None:
         index = self._selectedIndex()
-        if 0 <= index < len(self._models):
-            self._ui.modelText.text = _description(self._models[index])
+        return self._models[index] if 0 <= index < len(self._models) else None
+
+    def _showSelected(self) -> None:
+        model = self._selected()
+        if model is None:
+            return
+        weights, button = model.spec.weights, self._ui.licenceButton
+        self._ui.modelText.text = _description(model)
+        button.visible = weights is not None and weights.licence_must_be_accepted
+        mustAccept = model.state is State.LICENCE_NOT_ACCEPTED
+        button.text = _("Accept the licence...") if mustAccept else _("No longer accept the licence")
+
+    def _changeLicence(self) -> None:
+        """Accept the licence of the selected model, after asking, or withdraw that."""
+        model = self._selected()
+        if model is None or model.spec.weights is None:
+            return
+        try:
+            if model.state is not State.LICENCE_NOT_ACCEPTED:
+                withdraw_licence(model.spec)
+            elif slicer.util.confirmOkCancelDisplay(_licenceQuestion(model.spec.title, model.spec.weights)):
+                accept_licence(model.spec)
+        except MedSegAIError as error:
+            self._say(str(error))
+        self._onChange()
 
 
 def showWeightsFolder() -> None:
@@ -117,6 +142,7 @@ def showWeightsFolder() -> None:
 def _columns(model: ModelState) -> tuple[str, str, str, str]:
     states = {
         State.READY: _("ready"),
+        State.LICENCE_NOT_ACCEPTED: _("licence not accepted"),
         State.FILE_MISSING: _("file missing"),
         State.PACKAGE_MISSING: _("package missing"),
     }
@@ -125,9 +151,20 @@ def _columns(model: ModelState) -> tuple[str, str, str, str]:
     return model.spec.title, states[model.state], size, licence
 
 
+def _licenceQuestion(title: str, weights: WeightsSpec) -> str:
+    text = _(
+        'The weights of {model} have the licence <a href="{url}">{licence}</a>. Read it: it says what they may be used'
+        " for.<br><br>Do you accept it?"
+    )
+    return text.format(model=title, url=weights.licence_url, licence=weights.licence)
+
+
 def _description(model: ModelState) -> str:
     """Return what the model is good for, and what it lacks."""
     text = model.spec.advice
+    if model.state is State.LICENCE_NOT_ACCEPTED:
+        more = _('Its licence, <a href="{url}">{licence}</a>, must be accepted before it can be used.')
+        text += " " + more.format(url=model.spec.weights.licence_url, licence=model.spec.weights.licence)
     if model.state is State.FILE_MISSING:
         more = _('Download <a href="{url}">its file</a> ({licence}) and import it here.')
         text += " " + more.format(url=model.spec.weights.url, licence=model.spec.weights.licence)

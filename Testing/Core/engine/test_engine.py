@@ -7,19 +7,26 @@ import MedSegAICore
 import numpy as np
 import pytest
 from fakes.compare import assert_same
-from fakes.models import FakeModel, fake_engine, fake_spec
+from fakes.models import FakeModel, fake_engine, fake_spec, fake_weights
 from fakes.requests import a_request
 from MedSegAICore import errors
 from MedSegAICore.engine import engine as engine_module
 from MedSegAICore.engine.device import DevicePlan
 from MedSegAICore.engine.engine import Engine
 from MedSegAICore.engine.run import CancelToken
-from MedSegAICore.errors import Cancelled, OutOfDeviceMemory, PackageMissing, UnknownModel, UnsupportedPrompt
-from MedSegAICore.models.catalogue import WeightsSpec
+from MedSegAICore.errors import (
+    Cancelled,
+    LicenceNotAccepted,
+    OutOfDeviceMemory,
+    PackageMissing,
+    UnknownModel,
+    UnsupportedPrompt,
+)
+from MedSegAICore.models import licences
 from MedSegAICore.prompt.segmenter import Capabilities
 from MedSegAICore.recipe import Recipe
 
-WEIGHTS = WeightsSpec("fake.pth", "https://example.org/fake.pth", "0" * 64, 1, "MIT")
+WEIGHTS = fake_weights()
 
 
 @pytest.fixture
@@ -177,6 +184,20 @@ def test_unloading_gives_the_device_another_try(builds) -> None:
     engine.segment(a_request("greedy"))
 
     assert builds == [("greedy", "cuda:0"), ("greedy", "cpu")] * 2
+
+
+def test_a_licence_that_must_be_accepted_keeps_also_a_loaded_model_from_running(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv(licences.FOLDER_VARIABLE, str(tmp_path))
+    spec = fake_spec("quick", weights=fake_weights(licence_must_be_accepted=True))
+    engine = engine_with(spec)
+
+    with pytest.raises(LicenceNotAccepted):
+        engine.segment(a_request("quick"))
+    licences.accept_licence(spec)
+    assert engine.segment(a_request("quick")).mask.array.any()
+    licences.withdraw_licence(spec)
+    with pytest.raises(LicenceNotAccepted):
+        engine.segment(a_request("quick"))
 
 
 def test_a_full_memory_has_a_name() -> None:

@@ -10,11 +10,10 @@ from pathlib import Path
 
 import numpy as np  # noqa: F401  its linear algebra is looked at
 import pytest
-from fakes.models import fake_engine, fake_spec
+from fakes.models import fake_engine, fake_spec, fake_weights
 from fakes.requests import a_request
 from MedSegAICore.engine.engine import Engine
 from MedSegAICore.engine.threads import one_linear_algebra_thread
-from MedSegAICore.models.catalogue import WeightsSpec
 from threadpoolctl import threadpool_info, threadpool_limits
 
 PACKAGES = Path(__file__).resolve().parents[3] / "MedSegAI"
@@ -65,8 +64,7 @@ def test_a_model_without_a_network_runs_with_one_thread(seen) -> None:
 
 
 def test_a_network_keeps_its_threads(seen) -> None:
-    weights = WeightsSpec("fake.pth", "https://example.org/fake.pth", "0" * 64, 1, "MIT")
-    engine = Engine("cpu", {"quick": "fake.pth"}, catalogue={"quick": fake_spec("quick", weights=weights)})
+    engine = Engine("cpu", {"quick": "fake.pth"}, catalogue={"quick": fake_spec("quick", weights=fake_weights())})
     engine.segment(a_request("quick"))
     assert seen == [{2}]
 

@@ -28,6 +28,7 @@ def test_the_four_models_are_described():
         assert name.endswith(catalogue[name].architecture)
         assert catalogue[name].input.size == 1024
         assert catalogue[name].weights.licence == "Apache-2.0"
+        assert not catalogue[name].weights.licence_must_be_accepted
         assert catalogue[name].capabilities.dimensions == {2}
 
 
@@ -82,6 +83,8 @@ def replaced(values, path, value):
         ("weights.sha256", "ABC"),
         ("weights.size_bytes", -1),
         ("weights.licence", None),
+        ("weights.licence_url", "LICENSE.txt"),
+        ("weights.licence_must_be_accepted", "no"),
         ("weights.extra", 1),
     ],
 )
@@ -92,7 +95,18 @@ def test_a_wrong_field_is_refused_by_name(values, path, value):
 
 @pytest.mark.parametrize(
     "path",
-    ["name", "entry", "needs_box", "input", "input.std", "weights", "weights.sha256", "capabilities.dimensions"],
+    [
+        "name",
+        "entry",
+        "needs_box",
+        "input",
+        "input.std",
+        "weights",
+        "weights.sha256",
+        "weights.licence_url",
+        "weights.licence_must_be_accepted",
+        "capabilities.dimensions",
+    ],
 )
 def test_a_missing_field_is_refused_by_name(values, path):
     *parents, last = path.split(".")

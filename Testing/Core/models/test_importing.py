@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from fakes.models import fake_spec
+from fakes.models import fake_spec, fake_weights
 from MedSegAICore.engine.cache import ByteBoundedCache
 from MedSegAICore.errors import (
     PackageMissing,
@@ -16,7 +16,6 @@ from MedSegAICore.errors import (
     WeightsMissing,
     WeightsUnwritable,
 )
-from MedSegAICore.models.catalogue import WeightsSpec
 from MedSegAICore.models.checkpoint import file_sha256
 from MedSegAICore.models.importing import import_checkpoint, import_file
 from MedSegAICore.models.weights import FOLDER_VARIABLE, find_weights
@@ -37,7 +36,7 @@ def file(tmp_path):
 @pytest.fixture
 def catalogue(file):
     """Two models without weights or of another network, and one that the file belongs to."""
-    published = WeightsSpec("linear.pth", "https://example.org", file_sha256(file, ByteBoundedCache(99)), 1, "MIT")
+    published = fake_weights(filename="linear.pth", sha256=file_sha256(file, ByteBoundedCache(99)))
     linear = fake_spec(
         "linear", title="an unknown network of 2 tensors", entry="fakes.checkpoints:build_linear", weights=published
     )
