@@ -15,6 +15,9 @@ from slicer.i18n import tr as _
 KEYS = {"a": "apply", "Return": "apply", "KP_Enter": "apply", "x": "undoPrompt", "n": "turnSides"}
 """Keys that do something while the effect is active and the mouse is in a slice view."""
 
+REMOVE_KEYS = ("Delete", "BackSpace")
+"""Keys that remove the prompt under the mouse."""
+
 
 class AIPromptEffect:
     """What Slicer calls; prompts, runs and previews are the session's, widgets the panel's."""
@@ -42,6 +45,7 @@ class AIPromptEffect:
 <li><b>Drag</b> with the box, lasso or scribble tool. Points can be moved.
 <li><b>Propagate:</b> fill the volume from the slices with prompts. <b>All frames:</b> on each frame of a sequence.
 <li><b>a</b> or <b>enter:</b> apply. <b>x:</b> take the last prompt back. <b>n:</b> switch inside and outside.
+<li><b>delete:</b> remove the prompt under the mouse.
 </ul>
 Not a medical device. Check every result."""
         )
@@ -114,6 +118,8 @@ Not a medical device. Check every result."""
         if viewWidget.className() != "qMRMLSliceWidget" or self.session is None:
             return False
         if eventId == vtk.vtkCommand.KeyPressEvent:
+            if callerInteractor.GetKeySym() in REMOVE_KEYS:
+                return self._mouse.remove(callerInteractor, viewWidget)
             action = KEYS.get(callerInteractor.GetKeySym())
             if action is not None:
                 getattr(self, action)()

@@ -145,6 +145,67 @@ def prompts_are_taken_back_one_by_one(case):
     assert not case.session.canApply
 
 
+def delete_removes_the_prompt_under_the_mouse(case):
+    case.prompt()
+    one = case.shown()
+    case.ui.lassoToolButton.click()
+    case.drag([(60, 40, 10), (75, 40, 10), (75, 60, 10), (60, 60, 10)])
+    case.wait()
+    case.ui.pointToolButton.click()
+    case.prompt((20, 80, 10), "control")
+    assert case.session.promptCount == 3
+    _delete_at(case, (68, 50, 10))
+    assert case.session.promptCount == 3  # inside of the outline is not on it
+    _delete_at(case, (75, 50, 10))
+    assert [type(prompt).__name__ for prompt in case.prompts()] == ["PointPrompt", "PointPrompt"]
+    _delete_at(case, (20, 80, 10))
+    case.wait()
+    assert case.session.promptCount == 1
+    assert abs(case.shown() - one) < 0.002
+    _delete_at(case, CENTER)
+    assert case.session.promptCount == 0
+    assert not case.session.canApply
+
+
+def a_point_that_is_deleted_elsewhere_is_forgotten(case):
+    case.prompt()
+    case.prompt((55, 50, 10))
+    (points,) = case.session.store.nodes()
+    points.RemoveNthControlPoint(0)
+    case.pause(0.1)
+    case.wait()
+    assert case.session.promptCount == 1
+    case.effect.apply()
+    (recipe,) = case.recipes()
+    assert len(recipe.task.prompts) == 1
+
+
+def the_last_point_that_is_deleted_elsewhere_takes_the_preview_along(case):
+    case.prompt()
+    (points,) = case.session.store.nodes()
+    points.RemoveAllControlPoints()
+    case.pause(0.1)
+    assert not case.session.canApply
+    assert case.shown() == 0
+
+
+def a_drawn_prompt_that_is_deleted_elsewhere_is_forgotten(case):
+    case.box()
+    assert case.session.canApply
+    (box,) = case.session.store.nodes()
+    slicer.mrmlScene.RemoveNode(box)
+    case.pause(0.1)
+    case.wait()
+    assert case.session.promptCount == 0
+    assert not case.session.canApply
+    assert not case.session.previews.isShown
+
+
+def _delete_at(case, voxel):
+    case.driver.mouse().move(case.at(voxel))
+    case.driver.mouse().key("Delete")
+
+
 def clear_removes_every_prompt_and_the_preview(case):
     case.prompt()
     case.prompt((55, 50, 10), "control")

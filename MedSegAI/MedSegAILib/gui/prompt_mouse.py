@@ -16,7 +16,7 @@ REGION_SHARE = 0.25
 """Edge length of a new region as a share of what the view shows."""
 
 GRAB_DISTANCE = 8
-"""A click this near to a point drags it [pixels]."""
+"""What is this near to the mouse is under it: points to drag, prompts to remove [pixels]."""
 
 
 class PromptMouse:
@@ -86,6 +86,13 @@ class PromptMouse:
         if self._session.store is not None and self._mayEdit():
             self._session.add(plane, lambda store: store.addRegion(center, (edge, edge, edge), axes))
 
+    def remove(self, interactor, sliceWidget):
+        """Remove the prompt under the mouse; return whether there is one."""
+        xy, sliceNode = interactor.GetEventPosition(), sliceWidget.mrmlSliceNode()
+        if not _isForEditing():
+            return False
+        return self._session.removePrompt(lambda positions: _isNear(sliceNode, positions, xy))
+
     def stop(self):
         """Drop what is half drawn."""
         if self._line is not None:
@@ -102,11 +109,12 @@ class PromptMouse:
         return lambda store, points: store.addScribble(points, radius, positive)
 
     def _isOnPoint(self, sliceNode, xy):
-        def isNear(ras):
-            across, away = distanceInView(sliceNode, ras, xy)
-            return across <= GRAB_DISTANCE and away <= 1
+        return self._session.store.pointNear(lambda position: _isNear(sliceNode, [position], xy))
 
-        return self._session.store.pointNear(isNear)
+
+def _isNear(sliceNode, positions, xy):
+    across, away = distanceInView(sliceNode, positions, xy)
+    return across <= GRAB_DISTANCE and away <= 1
 
 
 def _isForEditing():

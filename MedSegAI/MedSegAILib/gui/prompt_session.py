@@ -174,6 +174,13 @@ class PromptSession:
             self._change(lambda store: store.removeLast())
             self._askAgain()
 
+    def removePrompt(self, isNear):
+        """Remove the newest prompt of whose world positions (n, 3) `isNear` is true; return whether there is one."""
+        wasRemoved = self._work is not None and self._change(lambda store: store.removeNear(isNear))
+        if wasRemoved:
+            self._askAgain()
+        return wasRemoved
+
     def clearPrompts(self):
         """Remove all prompts of the segment and what was found with them."""
         if self._work is not None:
@@ -285,10 +292,11 @@ class PromptSession:
         self._guarded(lambda: self.engine.prepare(self._images.of(self._work.volumeNode)))
 
     def _change(self, change):
-        """Change prompts without taking that for the user's dragging."""
+        """Change prompts without taking that for the user's dragging; return what the change returns."""
         self._watch.stop()
-        change(self._work.store)
+        changed = change(self._work.store)
         self._watchNodes()
+        return changed
 
     def _watchNodes(self):
         self._watch.follow(self._work.store.nodes(), PROMPT_EVENTS)
@@ -296,7 +304,12 @@ class PromptSession:
 
     def _promptsMoved(self):
         work = self._work
-        later(0, lambda: self._guarded(self._followPrompts) if work is self._work is not None else None)
+
+        def follow():
+            if work is self._work is not None and work.isAlive:
+                self._guarded(self._followPrompts)
+
+        later(0, follow)
 
     def _followPrompts(self):
         """Ask again after a prompt was dragged or deleted; where one was dragged to becomes a slice of its own."""

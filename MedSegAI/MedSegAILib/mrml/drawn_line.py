@@ -17,10 +17,26 @@ def positionInWorld(sliceNode, xy):
     return matrixToArray(sliceNode.GetXYToRAS())[:3] @ (xy[0], xy[1], 0, 1)
 
 
-def distanceInView(sliceNode, ras, xy):
-    """Return how far a world position lies from a pixel in the plane of the view, and from that plane [pixels]."""
-    inView = np.linalg.inv(matrixToArray(sliceNode.GetXYToRAS())) @ (*ras, 1)
-    return float(np.hypot(*(inView[:2] - xy))), float(abs(inView[2]))
+def distanceInView(sliceNode, positions, xy):
+    """Return how far a line lies from a pixel in the plane of the view, and at most from that plane [pixels].
+
+    Parameters
+    ----------
+    sliceNode
+        The view.
+    positions
+        World positions (n, 3) [mm] along the line; one is a point.
+    xy
+        The pixel.
+    """
+    inverse = np.linalg.inv(matrixToArray(sliceNode.GetXYToRAS()))
+    inView = np.asarray(positions) @ inverse[:3, :3].T + inverse[:3, 3]
+    corners = inView[:, :2] - xy
+    starts, steps = corners, np.diff(corners, axis=0, append=corners[-1:])
+    lengths = np.maximum((steps**2).sum(axis=1), 1e-12)
+    along = np.clip(-(starts * steps).sum(axis=1) / lengths, 0, 1)
+    nearest = starts + along[:, None] * steps
+    return float(np.hypot(*nearest.T).min()), float(np.abs(inView[:, 2]).max())
 
 
 class DrawnLine:

@@ -124,6 +124,14 @@ class PromptStore:
         if entries:
             self._remove(entries[-1])
 
+    def removeNear(self, isNear):
+        """Remove the newest prompt of whose world positions (n, 3) `isNear` is true; return whether there is one."""
+        for entry in reversed(self._entries()):
+            if isNear(_positionsOf(entry)):
+                self._remove(entry)
+                return True
+        return False
+
     def clear(self):
         """Remove all prompts of this segment."""
         for node in self.nodes():
@@ -210,6 +218,14 @@ def _promptOf(entry, geometry):
         return BoxPrompt.on_plane(SlicePlane(first, right - first, down - first), first, opposite)
     (prompt,) = promptsFromNode(entry.node, geometry)
     return prompt
+
+
+def _positionsOf(entry):
+    """Return the world positions (n, 3) along a prompt; a closed outline ends where it began."""
+    points = slicer.util.arrayFromMarkupsControlPoints(entry.node, world=True)
+    if entry.point is not None:
+        return points[entry.point][None]
+    return np.concatenate([points, points[:1]]) if entry.node.IsA("vtkMRMLMarkupsClosedCurveNode") else points
 
 
 def _isPointList(node):
