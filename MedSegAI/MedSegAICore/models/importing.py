@@ -55,15 +55,25 @@ def import_checkpoint(file: Path, folder: Path, catalogue: Mapping[str, ModelSpe
 
 
 def _recognise(file: Path, catalogue: Mapping[str, ModelSpec]) -> tuple[ModelSpec, WeightsSpec]:
-    """Return the model whose title is what the checkpoint seems to be."""
+    """Return the model whose title is what the checkpoint seems to be.
+
+    Several models may share one network, as those of a cross-validation do: then the one that the file was published
+    for is meant, or else the first.
+    """
     _need("torch", "a checkpoint")
     shapes = {name: tuple(tensor.shape) for name, tensor in read_checkpoint(file).items()}
     description = describe_checkpoint(shapes)
-    for spec in catalogue.values():
-        if spec.weights is not None and f"{description} ".startswith(f"{spec.title} "):
-            return spec, spec.weights
-    message = f"The file {file.name} seems to be {description}, and MedSegAI has no model that uses it."
-    raise WeightsMismatch(message, "Choose a checkpoint of one of the listed models.")
+    known = [(spec, spec.weights) for spec in catalogue.values() if spec.weights and _fits(spec.title, description)]
+    if not known:
+        message = f"The file {file.name} seems to be {description}, and MedSegAI has no model that uses it."
+        raise WeightsMismatch(message, "Choose a checkpoint of one of the listed models.")
+    sha256 = file_sha256(file, ByteBoundedCache(0)) if len(known) > 1 else ""
+    return next((pair for pair in known if pair[1].sha256 == sha256), known[0])
+
+
+def _fits(title: str, description: str) -> bool:
+    """Tell whether the shorter of a model's title and a checkpoint's description begins the other, word by word."""
+    return f"{description} ".startswith(f"{title} ") or f"{title} ".startswith(f"{description} ")
 
 
 def _try(spec: ModelSpec, file: Path, cache: ByteBoundedCache) -> None:

@@ -21,6 +21,7 @@ _SIGNATURES: tuple[tuple[tuple[str, ...], str], ...] = (
     (("prompt_encoder.invalid_points",), "EfficientSAM"),
     (("vision_encoder.", "shared_image_embedding."), "SAM in the layout of the transformers package"),
     (("downs.", "ups.", "final_conv."), "ScribblePrompt-UNet"),
+    (("conditioner.squeeze_conv_", "segmentor."), "SE-Net"),
 )
 _VIT_WIDTHS = {768: "B", 1024: "L", 1280: "H"}
 _PATCH_PIXELS = 16

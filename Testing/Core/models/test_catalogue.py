@@ -18,9 +18,10 @@ def values(project):
     return json.loads((project / "Resources" / "Models" / "sam_vit_b.json").read_text())
 
 
-def test_the_four_models_are_described():
+def test_the_promptable_models_are_described():
     catalogue = load_catalogue()
-    assert list(catalogue) == ["adaptive", "sam_vit_b", "sam_vit_h", "sam_vit_l"]
+    promptable = [spec.name for spec in catalogue.values() if spec.paradigm == "prompt"]
+    assert promptable == ["adaptive", "sam_vit_b", "sam_vit_h", "sam_vit_l"]
     assert catalogue["adaptive"].weights is None
     assert catalogue["adaptive"].capabilities.dimensions == {2, 3}
     for name in ("sam_vit_b", "sam_vit_l", "sam_vit_h"):
@@ -30,6 +31,18 @@ def test_the_four_models_are_described():
         assert catalogue[name].weights.licence == "Apache-2.0"
         assert not catalogue[name].weights.licence_must_be_accepted
         assert catalogue[name].capabilities.dimensions == {2}
+
+
+def test_the_four_folds_of_senet_are_described():
+    catalogue = load_catalogue()
+    for fold in range(1, 5):
+        spec = catalogue[f"senet_fold{fold}"]
+        assert spec.paradigm == "fewshot"
+        assert spec.title.startswith(f"SE-Net fold {fold} ")
+        assert spec.capabilities.prompts == set()
+        assert spec.capabilities.dimensions == {2, 3}
+        assert (spec.weights.filename, spec.weights.licence) == (f"fold{fold}.safetensors", "MIT")
+        assert not spec.weights.licence_must_be_accepted
 
 
 def test_a_description_is_read_as_it_is_written(values):
@@ -130,7 +143,7 @@ def test_the_catalogue_is_found_where_resources_lie_beside_the_packages(project,
     (tmp_path / "Resources" / "Models" / "sam_vit_h.json").unlink()
     code = "from MedSegAICore.models.catalogue import load_catalogue; print(*load_catalogue())"
     found = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert found.stdout.split() == ["adaptive", "sam_vit_b", "sam_vit_l"]
+    assert found.stdout.split() == [name for name in load_catalogue() if name != "sam_vit_h"]
 
 
 def test_reading_the_catalogue_imports_no_network_library(project):

@@ -16,6 +16,7 @@ from MedSegAICore.errors import (
     WeightsMissing,
     WeightsUnwritable,
 )
+from MedSegAICore.models.catalogue import load_catalogue
 from MedSegAICore.models.checkpoint import file_sha256
 from MedSegAICore.models.importing import import_checkpoint, import_file
 from MedSegAICore.models.weights import FOLDER_VARIABLE, find_weights
@@ -56,6 +57,26 @@ def test_a_copy_that_was_trained_further_is_taken_and_told_apart(file, folder, c
     torch.save({"weight": torch.zeros(2, 3), "bias": torch.zeros(2)}, file)
 
     assert import_checkpoint(file, folder, catalogue) == (catalogue["linear"], False)
+
+
+def test_of_several_models_with_one_network_the_published_file_tells_which(file, folder, catalogue):
+    first, second = (
+        replace(catalogue["linear"], name=name, title=f"an unknown network of 2 tensors {name}") for name in ("a", "b")
+    )
+    another = replace(first.weights, filename="another.pth", sha256="0" * 64)
+    folds = {"a": replace(first, weights=another), "b": second}
+    assert import_checkpoint(file, folder, folds) == (second, True)
+
+    torch.save({"weight": torch.zeros(2, 3), "bias": torch.zeros(2)}, file)
+    assert import_checkpoint(file, folder, folds) == (folds["a"], False)
+
+
+@pytest.mark.parametrize("fold", range(1, 5))
+def test_a_fold_of_senet_is_told_from_the_others(shared, folder, fold):
+    spec, is_published = import_checkpoint(
+        shared / "weights" / "senet_few_shot" / f"fold{fold}.safetensors", folder, load_catalogue()
+    )
+    assert (spec.name, is_published) == (f"senet_fold{fold}", True)
 
 
 def test_a_file_that_already_lies_there_is_left_alone(file, folder, catalogue):

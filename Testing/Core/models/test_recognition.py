@@ -34,6 +34,7 @@ def test_shapes_tell_variants_apart(shapes, words):
         ("sam_med3d", "SAM-Med3D"),
         ("sam2_1_hiera_tiny", "SAM 2"),
         ("scribbleprompt_unet", "ScribblePrompt-UNet"),
+        ("senet_few_shot", "SE-Net"),
     ],
 )
 def test_published_networks_are_recognised_by_their_names(shared, folder, words):
