@@ -39,6 +39,11 @@ class Gates:
     bottleneck: Tensor
     decoders: tuple[Tensor, ...]
 
+    @property
+    def size_bytes(self) -> int:
+        """Memory that they take [bytes]."""
+        return sum(gate.nbytes for gate in (*self.encoders, self.bottleneck, *self.decoders))
+
 
 def _uninterrupted() -> None:
     """Go on."""
@@ -89,9 +94,10 @@ class Conditioner(nn.Module):
             self.add_module(f"squeeze_conv_d{level}", nn.Conv2d(width, 1, 1))
         self.classifier = Classifier(width)
 
-    def forward(self, support_and_mask: Tensor) -> Gates:
+    def forward(self, support_and_mask: Tensor, before_block: Callable[[], None] = _uninterrupted) -> Gates:
         maps, places, encoders = support_and_mask, [], []
         for level in range(1, LEVELS + 1):
+            before_block()
             encode = self.get_submodule(f"encode{min(level, 3)}")
             maps, where = pooled(encode(maps))
             places.append(where)
@@ -100,6 +106,7 @@ class Conditioner(nn.Module):
         bottleneck = self._squeezed(maps, "bn")
         decoders: list[Tensor] = []
         for level in range(LEVELS, 0, -1):
+            before_block()
             maps = self.get_submodule(f"decode{level}")(unpooled(maps, places[level - 1]))
             decoders.insert(0, self._squeezed(maps, f"d{level}"))
         return Gates(tuple(encoders), bottleneck, tuple(decoders))
@@ -141,6 +148,7 @@ class Segmentor(nn.Module):
             maps = unpooled(maps, places[level - 1])
             if level == LEVELS:
                 maps = torch.cat([skip, maps], dim=1)
+            before_block()
             maps = self.get_submodule(f"decode{level}")(maps) * gates.decoders[level - 1]
         logits: Tensor = self.classifier(maps)
         return logits
@@ -155,7 +163,7 @@ class SENet(nn.Module):
         self.segmentor = Segmentor()
         self.eval()
 
-    def condition(self, support: Tensor, mask: Tensor) -> Gates:
+    def condition(self, support: Tensor, mask: Tensor, before_block: Callable[[], None] = _uninterrupted) -> Gates:
         """Return what support slices say; it can be used for any number of query slices.
 
         Parameters
@@ -164,8 +172,10 @@ class SENet(nn.Module):
             (b, 1, rows, columns) float32 in [0, 1]; rows and columns are multiples of 16.
         mask
             The structure on them: same shape and type, 1 inside and 0 outside.
+        before_block
+            Called before each block; what it raises ends the computation.
         """
-        gates: Gates = self.conditioner(torch.cat([support, mask], dim=1))
+        gates: Gates = self.conditioner(torch.cat([support, mask], dim=1), before_block)
         return gates
 
     def segment(self, query: Tensor, gates: Gates, before_block: Callable[[], None] = _uninterrupted) -> Tensor:
@@ -178,7 +188,7 @@ class SENet(nn.Module):
         gates
             Of one support for all queries, or of as many supports as there are queries.
         before_block
-            Called before each block; what it raises ends the segmentation.
+            Called before each block; what it raises ends the computation.
         """
         logits = self.segmentor(query, gates, before_block)
         return functional.softmax(logits, dim=1)[:, 1:]
