@@ -14,6 +14,7 @@ from pathlib import Path
 import qt
 from MedSegAICore.engine.frames import Frame, FrameReader, encode_frame
 from MedSegAICore.errors import EngineFault, EngineLost, EngineUnavailable, MedSegAIError
+from slicer.i18n import tr as _
 
 from .event_loop import later
 
@@ -105,7 +106,7 @@ class EngineConnection:
         except EngineFault as error:
             self._log.append(f"\n{error}\n")
             self.kill()
-            self._onEnd(EngineLost("The engine process sent something that is not a message."))
+            self._onEnd(EngineLost(_("The engine process sent something that is not a message.")))
             return
         self._deliver()
 
@@ -126,15 +127,17 @@ class EngineConnection:
         self._readLog()
         self._read()
         if self._pid:
-            error = EngineLost(f"The engine process ended unexpectedly (code {code}).")
+            error = EngineLost(_("The engine process ended unexpectedly (code {code}).").format(code=code))
         else:
-            error = EngineUnavailable(f"The engine process ended while it started: {self._log.lastLine}")
+            message = _("The engine process ended while it started: {reason}").format(reason=self._log.lastLine)
+            error = EngineUnavailable(message)
         self._ended(error)
 
     def _failed(self, error: object) -> None:
         if error == qt.QProcess.FailedToStart:  # all other errors are followed by the end of the process
             # later: on some systems this comes from inside `start`
-            later(0, lambda: self._ended(EngineUnavailable(f"The program {self._command[0]} cannot be started.")))
+            message = _("The program {program} cannot be started.").format(program=self._command[0])
+            later(0, lambda: self._ended(EngineUnavailable(message)))
 
     def _ended(self, error: MedSegAIError) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)

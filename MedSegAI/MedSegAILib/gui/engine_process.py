@@ -29,6 +29,7 @@ from MedSegAICore.errors import Cancelled, EngineFault, EngineLost, MedSegAIErro
 from MedSegAICore.request import SegmentationRequest
 from MedSegAICore.result import SegmentationResult
 from MedSegAICore.volume import ImageVolume
+from slicer.i18n import tr as _
 
 from .engine_connection import EngineConnection, LogTail
 from .event_loop import later
@@ -186,7 +187,7 @@ class EngineProcess:
         loop.exec_()
         timer.stop()
         if not outcome:
-            message = "The application is closing."
+            message = _("The application is closing.")
             raise Cancelled(message)
         if isinstance(outcome[0], MedSegAIError):
             raise outcome[0]
@@ -196,7 +197,7 @@ class EngineProcess:
         """End `ticket` with `Cancelled`; its job stops at its next step, or with the process a little later."""
         if ticket not in self._questions:
             return
-        self._drop(ticket, Cancelled("The run was cancelled."))
+        self._drop(ticket, Cancelled(_("The run was cancelled.")))
         connection = self._connection
         later(CANCEL_PATIENCE, lambda: self._killIfSilent(connection, ticket))
 
@@ -206,7 +207,7 @@ class EngineProcess:
         self._forgetProcess()
         if connection is not None:
             connection.close(milliseconds)
-        self._failAll(EngineLost("The engine process was stopped."))
+        self._failAll(EngineLost(_("The engine process was stopped.")))
 
     def _connect(self) -> None:
         self._forgetProcess()
@@ -271,7 +272,7 @@ class EngineProcess:
         if kind == "hello":
             self._hello = frame.header
             greetings, self._greetings = self._greetings, []
-            for onReady, _ in greetings:
+            for onReady, _onError in greetings:
                 self._call(onReady, frame.header)
             return
         if kind == "memory":
@@ -303,7 +304,7 @@ class EngineProcess:
         """Send the question once more with its volume, which the process has dropped."""
         question = self._questions[ticket]
         if question.wasAskedAgain:
-            self._fail(ticket, EngineFault("The engine process does not accept the volume."))
+            self._fail(ticket, EngineFault(_("The engine process does not accept the volume.")))
             return
         question.wasAskedAgain = True
         self._uploads.forget(question.request.image.fingerprint)
@@ -318,7 +319,7 @@ class EngineProcess:
         for ticket in list(self._questions):
             self._fail(ticket, error)
         greetings, self._greetings = self._greetings, []
-        for _, onError in greetings:
+        for _onReady, onError in greetings:
             later(0, lambda onError=onError: self._call(onError, error))
 
     def _fail(self, ticket: int, error: MedSegAIError) -> None:
@@ -336,11 +337,11 @@ class EngineProcess:
 
 
 def _replaced() -> Cancelled:
-    return Cancelled("A newer request for this segment has replaced this one.")
+    return Cancelled(_("A newer request for this segment has replaced this one."))
 
 
 def _checkBelongs(result: SegmentationResult, request: SegmentationRequest) -> None:
     answered = (result.segment, result.generation, result.provenance.image_fingerprint)
     if answered != (request.segment, request.generation, request.image.fingerprint):
-        message = "The engine process has answered another question."
+        message = _("The engine process has answered another question.")
         raise EngineFault(message)

@@ -11,6 +11,7 @@ import MedSegAICore
 import qt
 from MedSegAICore.engine.errand import START, read_answer
 from MedSegAICore.errors import EngineUnavailable, MedSegAIError
+from slicer.i18n import tr as _
 
 from .engine_process import enginePython
 from .event_loop import later
@@ -72,5 +73,7 @@ class Errand:
     def _failed(self, error: object) -> None:
         if error == qt.QProcess.FailedToStart:  # all other errors are followed by the end of the process
             self.isRunning = False
-            unavailable = EngineUnavailable(f"The program {enginePython()} cannot be started.")
+            unavailable = EngineUnavailable(
+                _("The program {program} cannot be started.").format(program=enginePython())
+            )
             later(0, lambda: self._onError(unavailable))  # on some systems this comes from inside `start`

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from MedSegAICore.errors import EngineFault, MedSegAIError
 from MedSegAICore.result import SegmentationResult
+from slicer.i18n import tr as _
 
 from ..mrml.console import requestFromNodes, writeResult
 from .application_engine import applicationEngine
@@ -81,7 +82,7 @@ class NodeRun:
             self._fail(error)
         except Exception as error:  # the caller waits for an answer, whatever went wrong
             logging.exception("The result could not be written.")
-            self._fail(EngineFault(f"The result could not be written: {error}"))
+            self._fail(EngineFault(_("The result could not be written: {reason}").format(reason=error)))
         else:
             self.isRunning = False
             self._onResult(*written)

@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 
 import qt
 from MedSegAICore.resources import resource_folder
+from slicer.i18n import tr as _
 
 
 def resourcePath(name: str) -> str:
@@ -20,7 +21,7 @@ def resourcePath(name: str) -> str:
     path = resource_folder(str(place.parent)) / place.name
     if path.is_file():
         return str(path)
-    message = f"The file Resources/{name} of MedSegAI is missing. Install MedSegAI again."
+    message = _("The file Resources/{name} of MedSegAI is missing. Install MedSegAI again.").format(name=name)
     raise FileNotFoundError(message)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import slicer
+from slicer.i18n import tr as _
 
 from ..mrml.console import addSegmentation
 
@@ -19,7 +20,8 @@ def openSample(name: str) -> None:
     """
     from SampleData import SampleDataLogic  # a module of Slicer
 
-    with slicer.util.tryWithErrorDisplay(f"The sample {name} could not be opened.", waitCursor=True):
+    message = _("The sample {name} could not be opened.").format(name=name)
+    with slicer.util.tryWithErrorDisplay(message, waitCursor=True):
         openInSegmentEditor(SampleDataLogic().downloadSample(name))
 
 

@@ -17,6 +17,7 @@ from MedSegAICore.segmentation_file import RECIPE_TAG, tag_text
 from .editor import LogicEditor
 from .prompts import promptsFromNode
 from .segments import SegmentWriter
+from .translation import tr as _
 from .volumes import imageVolume
 
 
@@ -86,7 +87,7 @@ def writeResult(result, volumeNode, segmentationNode=None, segmentName="Segment"
     """
     for node in (volumeNode, segmentationNode):
         if node is not None and node.GetScene() is None:
-            message = f"'{node.GetName()}' was removed from the scene while it was worked on."
+            message = _("'{name}' was removed from the scene while it was worked on.").format(name=node.GetName())
             raise NodeRemoved(message)
     ownNode = None
     if segmentationNode is None:
@@ -102,7 +103,7 @@ def writeResult(result, volumeNode, segmentationNode=None, segmentName="Segment"
 
 def addSegmentation(volumeNode):
     """Add a segmentation with the grid of a volume, under the same parent transform, and return it."""
-    name = f"{volumeNode.GetName()} segmentation"
+    name = _("{volume} segmentation").format(volume=volumeNode.GetName())
     node = volumeNode.GetScene().AddNewNodeByClass("vtkMRMLSegmentationNode", name)
     node.CreateDefaultDisplayNodes()
     node.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())

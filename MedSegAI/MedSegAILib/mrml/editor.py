@@ -5,6 +5,8 @@ from __future__ import annotations
 import slicer
 from MedSegAICore.errors import InvalidRequest
 
+from .translation import tr as _
+
 
 class LogicEditor:
     """A segment editor on one segmentation and one source volume, with its own undo.
@@ -38,8 +40,8 @@ class LogicEditor:
         logic.SetSourceVolumeNode(volumeNode)
         if not logic.TrivialSetSourceRepresentationToBinaryLabelmap():
             self.close()
-            message = f"'{segmentationNode.GetName()}' is made of surfaces, not of voxels."
-            raise InvalidRequest(message, "Convert it to a binary label map in the Segmentations module.")
+            message = _("'{name}' is made of surfaces, not of voxels.").format(name=segmentationNode.GetName())
+            raise InvalidRequest(message, _("Convert it to a binary label map in the Segmentations module."))
 
     def close(self):
         """Remove what the constructor added to the scene; undo ends here."""

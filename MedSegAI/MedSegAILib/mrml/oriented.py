@@ -10,6 +10,8 @@ import vtk
 from MedSegAICore.errors import NonLinearTransform
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
+from .translation import tr as _
+
 INSIDE = 255
 """Value of an inside voxel while a mask is resampled: the more steps, the truer the half-way threshold."""
 
@@ -38,8 +40,9 @@ def localToWorld(node):
     matrix = vtk.vtkMatrix4x4()
     if transform is not None:
         if not transform.IsTransformToWorldLinear():
-            message = f"'{node.GetName()}' is under the non-linear transform '{transform.GetName()}'."
-            raise NonLinearTransform(message, f"Harden the transform on '{node.GetName()}', then try again.")
+            message = _("'{name}' is under the non-linear transform '{transform}'.")
+            advice = _("Harden the transform on '{name}', then try again.").format(name=node.GetName())
+            raise NonLinearTransform(message.format(name=node.GetName(), transform=transform.GetName()), advice)
         transform.GetMatrixTransformToWorld(matrix)
     return matrixToArray(matrix)
 

@@ -16,6 +16,7 @@ from MedSegAICore.prompts import BoxPrompt, SlicePlane
 
 from .oriented import localToWorld, matrixFromArray
 from .prompts import RADIUS_ATTRIBUTE, isPositive, pointPrompts, promptsFromNode, setPositive
+from .translation import tr as _
 
 SEGMENTATION_ROLE = "MedSegAI.Segmentation"
 SEGMENT_ATTRIBUTE = "MedSegAI.SegmentId"
@@ -82,16 +83,16 @@ class PromptStore:
         box = BoxPrompt.on_plane(plane, corner, opposite)
         right, down = box.axes_ras[:, 0] * box.size_mm[0] / 2, box.axes_ras[:, 1] * box.size_mm[1] / 2
         corners = [box.center_ras + a * right + b * down for a, b in ((-1, -1), (1, -1), (1, 1), (-1, 1))]
-        node = self._addCurve("vtkMRMLMarkupsClosedCurveNode", "Box", corners, positive=True)
+        node = self._addCurve("vtkMRMLMarkupsClosedCurveNode", _("Box"), corners, positive=True)
         node.SetAttribute(FLAT_BOX_ATTRIBUTE, "true")
 
     def addLasso(self, points, positive=True):
         """Add an outline (n, 3) [mm]."""
-        self._addCurve("vtkMRMLMarkupsClosedCurveNode", "Lasso", points, positive)
+        self._addCurve("vtkMRMLMarkupsClosedCurveNode", _("Lasso"), points, positive)
 
     def addScribble(self, points, radius, positive=True):
         """Add a stroke (n, 3) [mm] of a pen of `radius` [mm]."""
-        node = self._addCurve("vtkMRMLMarkupsCurveNode", "Scribble", points, positive)
+        node = self._addCurve("vtkMRMLMarkupsCurveNode", _("Scribble"), points, positive)
         node.SetAttribute(RADIUS_ATTRIBUTE, f"{radius:g}")
 
     def addRegion(self, center, size, axes=None):
@@ -104,7 +105,7 @@ class PromptStore:
         axes
             Edge directions as columns (3, 3); None takes the world's.
         """
-        node = self._newNode("vtkMRMLMarkupsROINode", "Region", positive=True)
+        node = self._newNode("vtkMRMLMarkupsROINode", _("Region"), positive=True)
         matrix = np.eye(4)
         matrix[:3, :3] = np.eye(3) if axes is None else axes
         matrix[:3, 3] = center
@@ -176,7 +177,7 @@ class PromptStore:
         for node in self.nodes():
             if _isPointList(node) and isPositive(node) == positive:
                 return node
-        return self._newNode("vtkMRMLMarkupsFiducialNode", "Inside" if positive else "Outside", positive)
+        return self._newNode("vtkMRMLMarkupsFiducialNode", _("Inside") if positive else _("Outside"), positive)
 
     def _addCurve(self, className, name, points, positive):
         node = self._newNode(className, name, positive)

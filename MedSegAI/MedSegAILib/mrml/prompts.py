@@ -13,6 +13,7 @@ from MedSegAICore.prompts import BoxPrompt, LassoPrompt, MaskPrompt, PointPrompt
 from vtk.util.numpy_support import vtk_to_numpy
 
 from .oriented import imageToWorld, localToWorld, matrixToArray, scalarsAsArray
+from .translation import tr as _
 from .volumes import emptyPatch, labelMapPatch, maskOnGrid
 
 POSITIVE_ATTRIBUTE = "MedSegAI.Positive"
@@ -47,8 +48,8 @@ def promptsFromNode(node, geometry):
         return (scribblePrompt(node),)
     if isinstance(node, slicer.vtkMRMLLabelMapVolumeNode):
         return (MaskPrompt(labelMapPatch(node, geometry), isPositive(node)),)
-    message = f"'{node.GetName()}' cannot be used as a prompt."
-    raise UnsupportedPrompt(message, "Use points, a ROI, a plane, a curve, a label map or a segment.")
+    message = _("'{name}' cannot be used as a prompt.").format(name=node.GetName())
+    raise UnsupportedPrompt(message, _("Use points, a ROI, a plane, a curve, a label map or a segment."))
 
 
 def isPositive(node):
@@ -85,8 +86,8 @@ def boxPrompt(node):
         A parent transform bends it.
     """
     if node.GetNumberOfDefinedControlPoints() == 0:
-        message = f"'{node.GetName()}' is not placed yet."
-        raise InvalidRequest(message, "Place it around the structure.")
+        message = _("'{name}' is not placed yet.").format(name=node.GetName())
+        raise InvalidRequest(message, _("Place it around the structure."))
     localToWorld(node)  # a bent box is refused before its matrix, which says nothing of the bending, is used
     matrix = _objectToWorld(node)
     scale = np.linalg.norm(matrix[:3, :3], axis=0)
@@ -129,8 +130,8 @@ def lassoPrompt(closedCurveNode):
 def _curvePoints(curveNode):
     points = curveNode.GetCurvePointsWorld()
     if points is None or points.GetNumberOfPoints() == 0:
-        message = f"'{curveNode.GetName()}' has no points."
-        raise InvalidRequest(message, "Draw it on the image.")
+        message = _("'{name}' has no points.").format(name=curveNode.GetName())
+        raise InvalidRequest(message, _("Draw it on the image."))
     return np.array(vtk_to_numpy(points.GetData()), dtype=np.float64)
 
 
@@ -150,8 +151,9 @@ def segmentPatch(segmentationNode, segmentId, geometry):
     image = slicer.vtkOrientedImageData()
     known = segmentationNode.GetSegmentation().GetSegment(segmentId) is not None
     if not known or not segmentationNode.GetBinaryLabelmapRepresentation(segmentId, image):
-        message = f"'{segmentationNode.GetName()}' has no voxels for the segment '{segmentId}'."
-        raise InvalidRequest(message, "Choose another segment.")
+        message = _("'{name}' has no voxels for the segment '{segment}'.")
+        message = message.format(name=segmentationNode.GetName(), segment=segmentId)
+        raise InvalidRequest(message, _("Choose another segment."))
     if image.IsEmpty():
         return emptyPatch(geometry)
     toWorld = localToWorld(segmentationNode) @ imageToWorld(image)

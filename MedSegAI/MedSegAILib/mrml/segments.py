@@ -13,6 +13,7 @@ from MedSegAICore.errors import InvalidRequest
 from MedSegAICore.volume import VolumePatch
 
 from .oriented import extentOf, imageToWorld, localToWorld, orientedImage, resampleMask
+from .translation import tr as _
 
 GRID_TOLERANCE = 1e-3
 """Two grids whose voxels differ by less than this part of a voxel are one grid."""
@@ -107,8 +108,9 @@ class SegmentWriter:
         """Make several changes to a segment, one after the other, in one step of undo; otherwise like `write`."""
         segmentation = segmentationNode.GetSegmentation()
         if segmentId is not None and segmentation.GetSegment(segmentId) is None:
-            message = f"'{segmentationNode.GetName()}' has no segment '{segmentId}'."
-            raise InvalidRequest(message, "Choose a segment of this segmentation.")
+            message = _("'{name}' has no segment '{segment}'.")
+            message = message.format(name=segmentationNode.GetName(), segment=segmentId)
+            raise InvalidRequest(message, _("Choose a segment of this segmentation."))
         grid = self.editor.referenceGeometryImage()
         modifiers, warnings = [], []
         for change in changes:
@@ -135,7 +137,7 @@ def _onGrid(mask: VolumePatch, segmentationNode, grid):
     """Return the mask as an array (k, j, i) with its offset (k, j, i) on the segmentation's grid, and warnings."""
     patch = mask.tight()
     if patch.array.size == 0:
-        return patch.array, (0, 0, 0), ("The result is empty; nothing was changed.",)
+        return patch.array, (0, 0, 0), (_("The result is empty; nothing was changed."),)
     worldToLocal = np.linalg.inv(localToWorld(segmentationNode))
     maskToLocal = worldToLocal @ patch.patch_geometry.ijk_to_ras
     maskToGrid = np.linalg.inv(imageToWorld(grid)) @ maskToLocal
@@ -146,12 +148,12 @@ def _onGrid(mask: VolumePatch, segmentationNode, grid):
     ):
         array, offset = _clipped(patch.array, [int(n) for n in shift[::-1]], grid.GetExtent())
         if np.count_nonzero(array) < np.count_nonzero(patch.array):
-            warnings.append("Part of the result lies outside the grid of the segmentation and was left out.")
+            warnings.append(_("Part of the result lies outside the grid of the segmentation and was left out."))
     else:
         array, offset = resampleMask(patch.array, maskToLocal, imageToWorld(grid), grid.GetExtent())
-        warnings.append("The segmentation has another grid than the image; the result was resampled onto it.")
+        warnings.append(_("The segmentation has another grid than the image; the result was resampled onto it."))
     if not array.any():
-        warnings.append("Nothing of the result lies on the grid of the segmentation; nothing was changed.")
+        warnings.append(_("Nothing of the result lies on the grid of the segmentation; nothing was changed."))
     return array, offset, tuple(warnings)
 
 

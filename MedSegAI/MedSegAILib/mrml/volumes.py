@@ -10,6 +10,7 @@ from MedSegAICore.geometry import VolumeGeometry
 from MedSegAICore.volume import ImageVolume, VolumePatch, nonzero_bounds
 
 from .oriented import extentOf, localToWorld, matrixToArray, resampleMask, scalarsAsArray
+from .translation import tr as _
 
 
 def imageVolume(volumeNode):
@@ -86,26 +87,27 @@ def hardenTransform(node):
         The node refuses, for instance because it holds no data.
     """
     if not node.HardenTransform():
-        message = f"The transform cannot be hardened on '{node.GetName()}'."
-        raise InvalidImage(message, "Resample the volume, then try again.")
+        message = _("The transform cannot be hardened on '{name}'.").format(name=node.GetName())
+        raise InvalidImage(message, _("Resample the volume, then try again."))
 
 
 def _checkScalarVolume(node):
     if node is None:
-        message = "No volume is selected."
-        raise InvalidImage(message, "Select a volume.")
+        message = _("No volume is selected.")
+        raise InvalidImage(message, _("Select a volume."))
     name = node.GetName()
     if isinstance(node, slicer.vtkMRMLSequenceNode):
-        message = f"'{name}' is a time series."
-        raise InvalidImage(message, "Choose the volume that shows one frame of it.")
+        message = _("'{name}' is a time series.").format(name=name)
+        raise InvalidImage(message, _("Choose the volume that shows one frame of it."))
     if not isinstance(node, slicer.vtkMRMLScalarVolumeNode):
-        message = f"'{name}' is not a scalar volume."
+        message = _("'{name}' is not a scalar volume.").format(name=name)
         raise InvalidImage(message)
     image = node.GetImageData()
     if image is None or image.GetPointData().GetScalars() is None or image.GetNumberOfPoints() == 0:
-        message = f"'{name}' has no voxels."
+        message = _("'{name}' has no voxels.").format(name=name)
         raise InvalidImage(message)
     components = image.GetNumberOfScalarComponents()
     if components != 1:
-        message = f"'{name}' has {components} values in each voxel; it is a colour image or a time series."
-        raise InvalidImage(message, "Convert it to one scalar volume, or choose one frame, then try again.")
+        message = _("'{name}' has {count} values in each voxel; it is a colour image or a time series.")
+        advice = _("Convert it to one scalar volume, or choose one frame, then try again.")
+        raise InvalidImage(message.format(name=name, count=components), advice)
