@@ -156,3 +156,17 @@ class Sam(nn.Module):
         full = functional.interpolate(logits, (self.image_size, self.image_size), mode="bilinear", align_corners=False)
         full = full[..., : resized[0], : resized[1]]
         return functional.interpolate(full, original, mode="bilinear", align_corners=False)
+
+    def within_picture(self, embedding: Tensor, resized: tuple[int, int]) -> Tensor:
+        """Return the part (1, 256, h, w) of an embedding that the picture fills, without the padding.
+
+        `resized` is the (rows, columns) of the picture within the padded input. Where it ends within a patch, the
+        embedding is interpolated so that the part covers the picture exactly.
+        """
+        sizes = [max(1, round(length / PATCH_PIXELS)) for length in resized]
+        rows, columns = (
+            (torch.arange(size) + 0.5) * (2 * length / self.image_size / size) - 1
+            for size, length in zip(sizes, resized, strict=True)
+        )
+        positions = torch.stack(torch.meshgrid(columns, rows, indexing="xy"), dim=-1)[None].to(embedding)
+        return functional.grid_sample(embedding, positions, padding_mode="border", align_corners=False)

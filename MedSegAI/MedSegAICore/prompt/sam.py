@@ -127,12 +127,33 @@ class SamSegmenter:
         answer, warnings = with_one_retry(lambda: self._answer(image, prompts, run), in_small_steps, SMALLER)
         return replace(answer, warnings=warnings)
 
+    def slice_features(self, image: SliceImage, run: Run) -> Tensor:
+        """Return what the image encoder makes of one slice, without prompts: float32 (256, h, w) over all of it.
+
+        Prompts on the slice, and the same call again, take no second look.
+
+        Raises
+        ------
+        Cancelled
+            Within one block of the image encoder after the run was cancelled.
+        OutOfDeviceMemory
+            Memory ran out, also in smaller steps.
+        """
+
+        def in_small_steps() -> Tensor:
+            self._network.limit_bias(SMALL_BIAS_BYTES)
+            return self._embedding(image, run)
+
+        embedding, _ = with_one_retry(lambda: self._embedding(image, run), in_small_steps, SMALLER)
+        resized = resized_shape(image.pixels.shape, self._input_spec.size)
+        return self._network.within_picture(embedding.float(), resized)[0]
+
     @torch.inference_mode()
     def _answer(self, image: SliceImage, prompts: SlicePrompts, run: Run) -> SliceAnswer:
         shape = image.pixels.shape
         resized = resized_shape(shape, self._input_spec.size)
-        slice_key = (image.key, image.window, self.name, self.weights_hash, self.device, PREPROCESSING_VERSION)
-        embedding = self._embedding(image, slice_key, run).to(self._plan.device)
+        slice_key = self._key(image)
+        embedding = self._embedding(image, run).to(self._plan.device)
 
         def decode(step: SlicePrompts, logits: Float32 | None) -> _Decoded:
             run.check()
@@ -151,7 +172,12 @@ class SamSegmenter:
             candidates=tuple(_probability(full[other]) for other in others),
         )
 
-    def _embedding(self, image: SliceImage, slice_key: Hashable, run: Run) -> Tensor:
+    def _key(self, image: SliceImage) -> Hashable:
+        return (image.key, image.window, self.name, self.weights_hash, self.device, PREPROCESSING_VERSION)
+
+    @torch.inference_mode()
+    def _embedding(self, image: SliceImage, run: Run) -> Tensor:
+        slice_key = self._key(image)
         embedding: Tensor | None = self._cache.get(slice_key)
         if embedding is None:
             levels = grey_levels(image.pixels, image.window)[:, :, None]

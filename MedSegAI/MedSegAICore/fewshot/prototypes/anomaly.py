@@ -34,12 +34,12 @@ def prototype_of(features: Tensor, masks: Tensor) -> Tensor:
 
 
 def anomaly_score(features: Tensor, prototype: Tensor) -> Tensor:
-    """Return how unlike the prototype features (n, channels, h, w) are: (n, h, w) from -20 to 20 (ADNet, eq. 2)."""
+    """Return how unlike the prototype features (n, channels, h, w) are: (n, h, w) from -20 to 20 (ADNet)."""
     return -cosine_scores(features, prototype)
 
 
 def foreground_probability(score: Tensor, threshold: Tensor | float) -> Tensor:
-    """Return the probability of the structure where the anomaly `score` is known (ADNet, equations 3 and 4)."""
+    """Return the probability of the structure where the anomaly `score` is known (ADNet)."""
     return 1 - torch.sigmoid(STEEPNESS * (score - threshold))
 
 
@@ -50,7 +50,7 @@ def class_probabilities(probability: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def segmentation_loss(probabilities: Tensor, masks: Tensor, weights: Sequence[float] | None = CLASS_WEIGHTS) -> Tensor:
-    """Return the weighted cross entropy of class probabilities with masks (n, rows, columns) (ADNet, equation 5)."""
+    """Return the weighted cross entropy of class probabilities with masks (n, rows, columns) (ADNet)."""
     floor = torch.finfo(torch.float32).eps
     logarithm = probabilities.clamp(floor, 1 - floor).log()
     of_class = None if weights is None else torch.tensor(weights, dtype=logarithm.dtype, device=logarithm.device)
@@ -58,7 +58,7 @@ def segmentation_loss(probabilities: Tensor, masks: Tensor, weights: Sequence[fl
 
 
 def threshold_loss(threshold: Tensor) -> Tensor:
-    """Return what keeps the structure's class tight (ADNet, equation 6)."""
+    """Return what keeps the structure's class tight (ADNet)."""
     return threshold / THRESHOLD_SCALE
 
 
@@ -91,7 +91,7 @@ def two_scale_probabilities(
     size: tuple[int, int],
     weights: Sequence[float] = SCALE_WEIGHTS,
 ) -> Tensor:
-    """Return [background, structure] (1, 2, rows, columns) from features at two scales (Q-Net, equation 5)."""
+    """Return [background, structure] (1, 2, rows, columns) from features at two scales (Q-Net)."""
     parts = [
         weight * class_probabilities(foreground_probability(anomaly_score(one, prototype), threshold), size)
         for one, prototype, weight in zip(features, prototypes, weights, strict=True)
@@ -102,7 +102,7 @@ def two_scale_probabilities(
 def refined_prototype(
     features: Tensor, prototype: Tensor, threshold: Tensor | float, check: Callable[[], None] = lambda: None
 ) -> Tensor:
-    """Return the prototype after a few steps towards the query's own features (Q-Net, section 3.4).
+    """Return the prototype after a few steps towards the query's own features (Q-Net).
 
     Where the answer says structure, the features are replaced by the prototype; the less that changes the features,
     the better it describes them. `check` is called before each step and may raise to stop.

@@ -66,7 +66,7 @@ def global_prototype(features: Tensor, masks: Tensor) -> Tensor:
 
 
 def window_prototypes(features: Tensor, masks: Tensor, window: Window, covered: float = COVERED) -> Tensor:
-    """Return unit prototypes (n, channels) of the windows that a mask covers (equations 2 and 3), mode "gridconv".
+    """Return unit prototypes (n, channels) of the windows that a mask covers: the mode "gridconv".
 
     They come shot by shot, by rows and then by columns.
     """
@@ -82,7 +82,7 @@ def window_and_global_prototypes(features: Tensor, masks: Tensor, window: Window
 
 
 def local_scores(features: Tensor, prototypes: Tensor) -> Tensor:
-    """Return scores (n, h, w): each feature listens most to the prototypes it is like (equation 4)."""
+    """Return scores (n, h, w): each feature listens most to the prototypes it is like."""
     cosines = SHARPNESS * torch.einsum("nchw,pc->nphw", _unit(features), prototypes)
     return (cosines.softmax(dim=1) * cosines).sum(dim=1)
 
@@ -122,7 +122,7 @@ def class_scores(features: Tensor, support: Tensor, masks: Tensor, windows: Wind
 def alignment_loss(
     query_features: Tensor, query_scores: Tensor, features: Tensor, masks: Tensor, windows: Windows
 ) -> Tensor:
-    """Return how badly the query's answer, taken as an example, explains the examples (equation 6).
+    """Return how badly the query's answer, taken as an example, explains the examples.
 
     Parameters
     ----------

@@ -26,7 +26,7 @@ FLOOR = 1e-10
 
 @dataclass(frozen=True, eq=False)
 class LinearHead:
-    """What tells structure from background: `sigmoid(20 * cosine(feature, prototype) - bias)` (equation 1).
+    """What tells structure from background: `sigmoid(20 * cosine(feature, prototype) - bias)`.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class Pixels:
 
 @dataclass(frozen=True, eq=False)
 class LossTerms:
-    """Cross entropy on the examples, and on the query the divergence of its size and the entropy (equation 2)."""
+    """Cross entropy on the examples, and on the query the divergence of its size and the entropy."""
 
     cross_entropy: Tensor
     divergence: Tensor
@@ -103,13 +103,13 @@ def first_head(pixels: Pixels) -> LinearHead:
 
 
 def size_of(head: LinearHead, query: Tensor) -> Tensor:
-    """Return the shares [background, structure] (2,) of a query's features (m, channels) (equation 3)."""
+    """Return the shares [background, structure] (2,) of a query's features (m, channels)."""
     inside = head.probability(query).mean()
     return torch.stack([1 - inside, inside])
 
 
 def loss_terms(head: LinearHead, pixels: Pixels, size_prior: Tensor) -> LossTerms:
-    """Return the three parts of the loss (equations 4 to 6)."""
+    """Return the three parts of the loss."""
     inside = pixels.support_inside
     support, query = _two_classes(head.probability(pixels.support)), _two_classes(head.probability(pixels.query))
     marginal = query.mean(dim=0)
@@ -127,7 +127,7 @@ def fit_head(
     steps: int = STEPS,
     check: Callable[[], None] = lambda: None,
 ) -> Fitted:
-    """Return the head after gradient descent (section 3.2).
+    """Return the head after gradient descent.
 
     Parameters
     ----------

@@ -1,0 +1,84 @@
+"""What comparison says on features whose answer is known."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from MedSegAICore import Cancelled
+from MedSegAICore.engine.run import CancelToken, Run
+from MedSegAICore.fewshot.prototypes.comparison import (
+    by_fitted_head,
+    by_local_prototypes,
+    by_one_prototype,
+    compared,
+)
+from MedSegAICore.fewshot.prototypes.shots import Seen
+from MedSegAICore.fewshot.prototypes.transduction import Pixels, fit_head, size_of
+from torch.nn import functional
+
+
+def two_colours(seed: int, inside):
+    """Return noisy features (8, h, w): one direction inside, another outside."""
+    random = torch.Generator().manual_seed(seed)
+    directions = torch.eye(8)[:2]
+    colours = torch.where(inside[None], directions[0][:, None, None], directions[1][:, None, None])
+    return colours + 0.1 * torch.randn(8, *inside.shape, generator=random)
+
+
+def square(shape, start, size):
+    inside = torch.zeros(shape, dtype=torch.bool)
+    inside[start : start + size, start : start + size] = True
+    return inside
+
+
+@pytest.fixture
+def scene():
+    support, query = square((20, 20), 6, 8), square((24, 16), 3, 6)
+    return [Seen(two_colours(0, support), support.float())], two_colours(1, query), query
+
+
+def test_every_way_finds_what_looks_like_the_example(scene):
+    seen, features, query = scene
+    everywhere = torch.ones_like(query)
+    share = float(query.float().mean())
+    for found in (
+        by_local_prototypes(features, seen, lambda: None),
+        by_one_prototype(features, seen),
+        by_fitted_head(features, everywhere, share, seen, lambda: None),
+        compared(features, everywhere, share, seen, lambda: None),
+    ):
+        assert torch.equal(found > 0.5, query)
+
+
+def test_nothing_is_said_outside_the_region(scene):
+    seen, features, _ = scene
+    region = square((24, 16), 3, 4)
+    found = compared(features, region, 0.9, seen, lambda: None)
+    assert not found[~region].any()
+    assert (found[region] > 0.5).all()
+
+
+def test_the_example_may_be_all_structure(scene):
+    _, features, query = scene
+    inside = torch.ones(6, 6, dtype=torch.bool)
+    seen = [Seen(two_colours(2, inside), inside.float())]
+    found = compared(features, torch.ones_like(query), 0.3, seen, lambda: None)
+    assert torch.isfinite(found).all()
+    assert found[query].mean() > found[~query].mean()
+
+
+def test_a_known_size_decides_where_looks_do_not():
+    random = torch.Generator().manual_seed(0)
+    support, query = (functional.normalize(torch.randn(n, 6, generator=random), dim=1) for n in (200, 300))
+    pixels = Pixels(support, (torch.arange(200) < 80).float(), query, query.mean(dim=0), 1)
+    sizes = [float(size_of(fit_head(pixels, torch.tensor([1 - share, share])).head, query)[1]) for share in (0.1, 0.8)]
+    assert sizes[0] < 0.5 < sizes[1]
+    assert sizes[1] - sizes[0] > 0.1
+
+
+def test_fitting_stops_between_its_steps(scene):
+    seen, features, query = scene
+    token = CancelToken()
+    token.cancel()
+    with pytest.raises(Cancelled):
+        compared(features, torch.ones_like(query), 0.3, seen, Run(cancel=token).check)
