@@ -114,6 +114,11 @@ class Fields:
             return None
         return read(name)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no field that has not been read."""
+        return not self._values
+
     def finish(self) -> None:
         """Refuse fields that nothing has read."""
         if self._values:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -117,13 +118,46 @@ class PromptTask:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "prompts", tuple(self.prompts))
-        if not 0 < self.threshold < 1:
-            message = f"The threshold is {self.threshold}."
-            raise InvalidRequest(message, "Choose a threshold between 0 and 1.")
+        _check_threshold(self.threshold)
 
 
-Task = PromptTask
+@dataclass(frozen=True)
+class FewShotTask:
+    """Segment what a few labelled examples have taught.
+
+    Parameters
+    ----------
+    support_model
+        File that `Engine.fit` has written.
+    sha256
+        Hash of that file; "" takes the file as it is.
+    model
+        Name in the catalogue of what has learned it; "" looks into the file.
+    threshold
+        Probability (0, 1) of being in any structure from which a voxel is inside; it goes to the likeliest one.
+    clean_up
+        Options for every structure's finished mask.
+    """
+
+    support_model: Path
+    sha256: str = ""
+    model: str = ""
+    threshold: float = 0.5
+    clean_up: CleanUp = field(default_factory=CleanUp)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "support_model", Path(self.support_model))
+        _check_threshold(self.threshold)
+
+
+Task = PromptTask | FewShotTask
 """Every task the engine knows; each paradigm adds its own."""
+
+
+def _check_threshold(threshold: float) -> None:
+    if not 0 < threshold < 1:
+        message = f"The threshold is {threshold}."
+        raise InvalidRequest(message, "Choose a threshold between 0 and 1.")
 
 
 @dataclass(frozen=True, eq=False)

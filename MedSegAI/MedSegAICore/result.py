@@ -41,6 +41,29 @@ class Provenance:
 
 
 @dataclass(frozen=True, eq=False)
+class Structure:
+    """One of several structures that were segmented together.
+
+    Parameters
+    ----------
+    label
+        Its name.
+    mask
+        bool patch (k, j, i); masks of different structures do not overlap.
+    probability
+        float16 patch in [0, 1]: of being inside any structure, where this is the likeliest one, else 0. The mask was
+        cut from it, so another threshold gives other masks that do not overlap either.
+    quality
+        Dice [0, 1] to be expected; None if that is not known.
+    """
+
+    label: str
+    mask: VolumePatch
+    probability: VolumePatch
+    quality: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class SegmentationResult:
     """A segmentation of part of a volume.
 
@@ -62,6 +85,8 @@ class SegmentationResult:
         What the user should know, in words.
     segment, generation
         As in the request.
+    structures
+        Where several structures are segmented together: each of them; `mask` and `probability` are of all.
     """
 
     mask: VolumePatch
@@ -73,3 +98,4 @@ class SegmentationResult:
     warnings: tuple[str, ...] = field(default=())
     segment: str = ""
     generation: int = 0
+    structures: tuple[Structure, ...] = ()

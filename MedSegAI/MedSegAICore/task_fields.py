@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -14,7 +15,7 @@ from .fields import Fields
 from .geometry import VolumeGeometry
 from .packing import pack_mask, unpack_mask
 from .prompts import BoxPrompt, LassoPrompt, MaskPrompt, PointPrompt, Prompt, ScribblePrompt, SlicePlane
-from .request import CleanUp, Direction, IntensityWindow, Method, PromptTask, SliceScope, Task, VolumeScope
+from .request import CleanUp, Direction, FewShotTask, IntensityWindow, Method, PromptTask, SliceScope, Task, VolumeScope
 from .volume import VolumePatch
 
 Plain = dict[str, Any]
@@ -25,6 +26,8 @@ def task_to_dict(task: Task) -> Plain:
 
     A mask is stored as true or false: every voxel that is not zero is inside.
     """
+    if isinstance(task, FewShotTask):
+        return _few_shot_to_dict(task)
     window = task.window
     return {
         "kind": "prompt",
@@ -33,11 +36,7 @@ def task_to_dict(task: Task) -> Plain:
         "scope": _scope_to_dict(task.scope),
         "window": None if window is None else {"lower": float(window.lower), "upper": float(window.upper)},
         "threshold": float(task.threshold),
-        "clean_up": {
-            "largest_island": bool(task.clean_up.largest_island),
-            "fill_holes": bool(task.clean_up.fill_holes),
-            "smoothing_mm": float(task.clean_up.smoothing_mm),
-        },
+        "clean_up": _clean_up_to_dict(task.clean_up),
     }
 
 
@@ -52,8 +51,13 @@ def task_from_dict(values: Any) -> Task:
         A mask does not fit the grid that it names.
     """
     fields = Fields(values, "task")
-    fields.choice("kind", ("prompt",))
-    task = PromptTask(
+    task = _TASK_READERS[fields.choice("kind", tuple(_TASK_READERS))](fields)
+    fields.finish()
+    return task
+
+
+def _prompt_task(fields: Fields) -> Task:
+    return PromptTask(
         prompts=tuple(prompt_from_fields(part) for part in fields.parts("prompts")),
         model=fields.text("model"),
         scope=_scope_from_fields(fields.part("scope")),
@@ -61,8 +65,38 @@ def task_from_dict(values: Any) -> Task:
         threshold=fields.number("threshold"),
         clean_up=_clean_up_from_fields(fields.part("clean_up")),
     )
-    fields.finish()
-    return task
+
+
+def _few_shot_to_dict(task: FewShotTask) -> Plain:
+    return {
+        "kind": "fewshot",
+        "model": task.model,
+        "support_model": str(task.support_model),
+        "sha256": task.sha256,
+        "threshold": float(task.threshold),
+        "clean_up": _clean_up_to_dict(task.clean_up),
+    }
+
+
+def _few_shot_task(fields: Fields) -> Task:
+    return FewShotTask(
+        support_model=Path(fields.text("support_model")),
+        sha256=fields.text("sha256", allow_empty=True),
+        model=fields.text("model", allow_empty=True),
+        threshold=fields.number("threshold"),
+        clean_up=_clean_up_from_fields(fields.part("clean_up")),
+    )
+
+
+_TASK_READERS: dict[str, Callable[[Fields], Task]] = {"prompt": _prompt_task, "fewshot": _few_shot_task}
+
+
+def _clean_up_to_dict(clean_up: CleanUp) -> Plain:
+    return {
+        "largest_island": bool(clean_up.largest_island),
+        "fill_holes": bool(clean_up.fill_holes),
+        "smoothing_mm": float(clean_up.smoothing_mm),
+    }
 
 
 def prompt_to_dict(prompt: Prompt) -> Plain:

@@ -71,7 +71,11 @@ def scans_of(options: argparse.Namespace) -> Iterator[Scan]:
 def task_of(options: argparse.Namespace) -> PromptTask:
     """Return the task that the user's prompts describe."""
     if options.recipe is not None:
-        return Recipe.from_json(options.recipe.read_text(encoding="utf-8")).task
+        task = Recipe.from_json(options.recipe.read_text(encoding="utf-8")).task
+        if not isinstance(task, PromptTask):
+            message = "The recipe is not one of prompts."
+            raise InvalidRequest(message, "Choose a recipe that the demo or AI Prompt has written.")
+        return task
     prompts: list[Prompt] = [PointPrompt(np.array(position)) for position in options.point]
     prompts += [PointPrompt(np.array(position), positive=False) for position in options.outside]
     if options.box is not None:

@@ -6,13 +6,21 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import OutOfDeviceMemory, PackageMissing, UnknownModel, UnsupportedPrompt
+from ..errors import (
+    LicenceNotAccepted,
+    OutOfDeviceMemory,
+    PackageMissing,
+    UnknownModel,
+    UnsupportedPrompt,
+    WeightsMissing,
+)
 from ..prompts import BoxPrompt, LassoPrompt, MaskPrompt, PointPrompt, Prompt, ScribblePrompt
-from ..request import SegmentationRequest
+from ..request import PromptTask, SegmentationRequest, Task
 from ..result import SegmentationResult
 from .cache import GIBIBYTE, ByteBoundedCache
 from .memory import is_out_of_memory
@@ -20,14 +28,21 @@ from .run import CancelToken, ProgressCallback, Run
 from .threads import one_linear_algebra_thread
 
 if TYPE_CHECKING:
+    from ..fewshot.fit import FitReport, FitRequest
     from ..models.catalogue import ModelSpec
     from .device import DevicePlan
 
 LOADED_MODELS_LIMIT = 2
 """Models kept ready; the largest takes 2.5 GB, and people switch between two at most."""
 
-PARADIGMS = {"prompt": "MedSegAICore.prompt.paradigm:segment_prompts"}
+PARADIGMS = {
+    "prompt": "MedSegAICore.prompt.paradigm:segment_prompts",
+    "fewshot": "MedSegAICore.fewshot.paradigm:segment_few_shot",
+}
 """What runs a model of each paradigm, as `module:function`; imported when first used."""
+
+LEARN = "MedSegAICore.fewshot.paradigm:learn"
+LEARN_BEST = "MedSegAICore.fewshot.selection:learn_best"
 
 PROMPT_KIND: dict[type[Prompt], str] = {
     PointPrompt: "point",
@@ -110,16 +125,43 @@ class Engine:
             Any other named error about the image, the prompts or the settings.
         """
         run = Run(cancel=cancel or CancelToken()) if progress is None else Run(progress, cancel or CancelToken())
-        spec = self._spec(request)
+        spec = self._spec_of_task(request.task)
         run.check()
-        try:
-            return self._run(spec, request, run)
-        except OutOfDeviceMemory:
-            if self._plan(spec).device == "cpu":
-                raise
-        # outside the handler: the error's traceback would keep what fills the device alive
-        self._move_to_cpu(spec)
-        return self._run(spec, request, run)
+        segment = _load(PARADIGMS[spec.paradigm], spec.name)
+        result: SegmentationResult = self._run(spec, lambda segmenter: segment(request, segmenter, run))
+        return replace(result, warnings=(*result.warnings, *self._warnings(spec)))
+
+    def fit(
+        self, request: FitRequest, progress: ProgressCallback | None = None, cancel: CancelToken | None = None
+    ) -> FitReport:
+        """Learn from labelled examples what a `FewShotTask` segments, and keep it in a file.
+
+        Parameters
+        ----------
+        request
+            The examples, the model and the file.
+        progress, cancel
+            As for `segment`.
+
+        Raises
+        ------
+        InvalidSupport, InvalidImage
+            The examples cannot be used; the message names the one.
+        InvalidRequest
+            The file cannot be written.
+        UnknownModel, WeightsMissing, PackageMissing, OutOfDeviceMemory, Cancelled...
+            As for `segment`. An older file is still there then.
+        """
+        from ..fewshot.fit import BEST
+
+        run = Run(cancel=cancel or CancelToken()) if progress is None else Run(progress, cancel or CancelToken())
+        if request.model == BEST:
+            learn_best: Callable[..., FitReport] = _load(LEARN_BEST, BEST)
+            return learn_best(request, self._ready_learners(), run)
+        spec = self._spec(request.model, by_examples=True)
+        learn = _load(LEARN, spec.name)
+        report: FitReport = self._run(spec, lambda learner: learn(request, learner, run))
+        return replace(report, warnings=(*report.warnings, *self._warnings(spec)))
 
     @property
     def cached_bytes(self) -> int:
@@ -155,38 +197,62 @@ class Engine:
 
         return self._weights[model] if model in self._weights else find_weights(spec)
 
-    def _spec(self, request: SegmentationRequest) -> ModelSpec:
-        models = self.models()
-        name = request.task.model
-        if name not in models:
-            message = f"There is no model '{name}'."
-            raise UnknownModel(message, f"Choose one of: {', '.join(sorted(models))}.")
-        spec = models[name]
-        for prompt in request.task.prompts:
-            kind = PROMPT_KIND[type(prompt)]
-            if kind not in spec.capabilities.prompts:
-                message = f"The model '{name}' cannot use a {kind}."
-                advice = f"Choose another model, or prompt it with: {', '.join(sorted(spec.capabilities.prompts))}."
-                raise UnsupportedPrompt(message, advice)
-        return spec
+    def _spec_of_task(self, task: Task) -> ModelSpec:
+        if isinstance(task, PromptTask):
+            spec = self._spec(task.model)
+            _check_kinds(task.prompts, spec)
+            return spec
+        return self._spec(task.model or _method_of(task.support_model), by_examples=True)
 
-    def _run(self, spec: ModelSpec, request: SegmentationRequest, run: Run) -> SegmentationResult:
-        segment = _load(PARADIGMS[spec.paradigm], spec.name)
+    def _spec(self, name: str, *, by_examples: bool = False) -> ModelSpec:
+        models = {model: spec for model, spec in self.models().items() if (spec.paradigm == "fewshot") == by_examples}
+        if name not in models:
+            message = f"There is no model '{name}' for this task."
+            raise UnknownModel(message, f"Choose one of: {', '.join(sorted(models))}.")
+        return models[name]
+
+    def _ready_learners(self) -> dict[str, Callable[[Callable[[Any], Any]], Any]]:
+        """Return every few-shot model that has its weights, as a function that runs something with its learner."""
+        ready: dict[str, Callable[[Callable[[Any], Any]], Any]] = {}
+        for name, spec in self.models().items():
+            if spec.paradigm == "fewshot" and self._has_weights(spec):
+                ready[name] = partial(self._run, spec)
+        return ready
+
+    def _has_weights(self, spec: ModelSpec) -> bool:
+        try:
+            self.weights_file(spec.name)
+        except (WeightsMissing, LicenceNotAccepted):
+            return False
+        return True
+
+    def _run(self, spec: ModelSpec, work: Callable[[Any], Any]) -> Any:
+        """Return what `work` makes of the model's segmenter; once more on the processor if the device is too small."""
+        try:
+            return self._run_once(spec, work)
+        except OutOfDeviceMemory:
+            if self._plan(spec).device == "cpu":
+                raise
+        # outside the handler: the error's traceback would keep what fills the device alive
+        self._move_to_cpu(spec)
+        return self._run_once(spec, work)
+
+    def _run_once(self, spec: ModelSpec, work: Callable[[Any], Any]) -> Any:
         # a network needs its threads, which on some computers are those of the linear algebra
         threads = one_linear_algebra_thread if spec.weights is None else nullcontext
         try:
             segmenter = self._segmenter(spec)
             with threads():
-                result: SegmentationResult = segment(request, segmenter, run)
+                return work(segmenter)
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
             message = "The computer ran out of memory."
             raise OutOfDeviceMemory(message) from error
-        if spec.name not in self._moved_to_cpu:
-            return result
+
+    def _warnings(self, spec: ModelSpec) -> tuple[str, ...]:
         moved = "The device ran out of memory, so this ran on the processor, which is slower."
-        return replace(result, warnings=(*result.warnings, moved))
+        return (moved,) if spec.name in self._moved_to_cpu else ()
 
     def _segmenter(self, spec: ModelSpec) -> Any:
         if spec.weights is not None:
@@ -212,6 +278,22 @@ class Engine:
         self._segmenters.pop(spec.name, None)
         self._cache.clear()  # its embeddings lie on the device that is full
         self._moved_to_cpu.add(spec.name)
+
+
+def _check_kinds(prompts: tuple[Prompt, ...], spec: ModelSpec) -> None:
+    """Raise `UnsupportedPrompt` if the model cannot use one of the prompts."""
+    for prompt in prompts:
+        kind = PROMPT_KIND[type(prompt)]
+        if kind not in spec.capabilities.prompts:
+            message = f"The model '{spec.name}' cannot use a {kind}."
+            advice = f"Choose another model, or prompt it with: {', '.join(sorted(spec.capabilities.prompts))}."
+            raise UnsupportedPrompt(message, advice)
+
+
+def _method_of(file: Path) -> str:
+    """Return the model that has learned a support model."""
+    read: Callable[[Path], Any] = _load("MedSegAICore.fewshot.model_file:read_description", "few-shot")
+    return str(read(file).method)
 
 
 def _load(entry: str, model: str) -> Callable[..., Any]:

@@ -1,9 +1,9 @@
 """Messages between the application and the engine process, as frames.
 
-The application sends `configure`, `volume`, `segment`, `cancel` and `memory`; the engine process answers with
-`hello`, `progress`, `result`, `error`, `need_volume` and `memory`. A volume goes before the requests that name it
-by its fingerprint, and only once. Requests carry a number; every number is answered by exactly one `result`,
-`error` or `need_volume`.
+The application sends `configure`, `volume`, `segment`, `fit`, `cancel` and `memory`; the engine process answers with
+`hello`, `progress`, `result`, `fitted`, `error`, `need_volume` and `memory`. A volume goes before the requests that
+name it by its fingerprint, and only once. Requests carry a number; every number is answered by exactly one `result`,
+`fitted`, `error` or `need_volume`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..errors import EngineFault, error_to_message
 from ..fields import Fields
 from ..packing import pack_mask, unpack_mask
 from ..request import SegmentationRequest
-from ..result import Provenance, SegmentationResult
+from ..result import Provenance, SegmentationResult, Structure
 from ..task_fields import geometry_from_fields, task_from_dict, task_to_dict
 from ..volume import ImageVolume, VolumePatch
 from .cache import GIBIBYTE
@@ -96,10 +96,10 @@ def result_message(number: int, result: SegmentationResult) -> Frame:
     header = {
         "type": "result",
         "number": number,
-        "mask": _patch_to_dict(result.mask, payload),
-        "probability": _patch_to_dict(result.probability, payload),
-        "candidates": [_patch_to_dict(patch, payload) for patch in result.candidates],
-        "uncertainty": None if result.uncertainty is None else _patch_to_dict(result.uncertainty, payload),
+        "mask": patch_to_dict(result.mask, payload),
+        "probability": patch_to_dict(result.probability, payload),
+        "candidates": [patch_to_dict(patch, payload) for patch in result.candidates],
+        "uncertainty": None if result.uncertainty is None else patch_to_dict(result.uncertainty, payload),
         "provenance": {
             "task": made.task,
             "image_fingerprint": made.image_fingerprint,
@@ -114,6 +114,7 @@ def result_message(number: int, result: SegmentationResult) -> Frame:
         "warnings": list(result.warnings),
         "segment": result.segment,
         "generation": result.generation,
+        "structures": [_structure_to_dict(structure, payload) for structure in result.structures],
     }
     return Frame(header, b"".join(payload))
 
@@ -130,18 +131,39 @@ def read_result_message(frame: Frame) -> SegmentationResult:
     fields.choice("type", ("result",))
     fields.whole_number("number")
     result = SegmentationResult(
-        mask=_patch_from_fields(fields.part("mask"), frame.payload),
-        probability=_patch_from_fields(fields.part("probability"), frame.payload),
-        candidates=tuple(_patch_from_fields(part, frame.payload) for part in fields.parts("candidates")),
-        uncertainty=fields.optional("uncertainty", lambda name: _patch_from_fields(fields.part(name), frame.payload)),
+        mask=patch_from_fields(fields.part("mask"), frame.payload),
+        probability=patch_from_fields(fields.part("probability"), frame.payload),
+        candidates=tuple(patch_from_fields(part, frame.payload) for part in fields.parts("candidates")),
+        uncertainty=fields.optional("uncertainty", lambda name: patch_from_fields(fields.part(name), frame.payload)),
         provenance=_provenance_from_fields(fields.part("provenance")),
         quality=fields.optional("quality", fields.number),
         warnings=tuple(fields.value("warnings")),
         segment=fields.text("segment", allow_empty=True),
         generation=fields.whole_number("generation"),
+        structures=tuple(_structure_from_fields(part, frame.payload) for part in fields.parts("structures")),
     )
     fields.finish()
     return result
+
+
+def _structure_to_dict(structure: Structure, payload: list[bytes]) -> dict[str, Any]:
+    return {
+        "label": structure.label,
+        "mask": patch_to_dict(structure.mask, payload),
+        "probability": patch_to_dict(structure.probability, payload),
+        "quality": _finite_or_none(structure.quality),
+    }
+
+
+def _structure_from_fields(fields: Fields, payload: bytes) -> Structure:
+    structure = Structure(
+        label=fields.text("label"),
+        mask=patch_from_fields(fields.part("mask"), payload),
+        probability=patch_from_fields(fields.part("probability"), payload),
+        quality=fields.optional("quality", fields.number),
+    )
+    fields.finish()
+    return structure
 
 
 def _finite_or_none(quality: float | None) -> float | None:
@@ -163,7 +185,7 @@ def _provenance_from_fields(fields: Fields) -> Provenance:
     return made
 
 
-def _patch_to_dict(patch: VolumePatch, payload: list[bytes]) -> dict[str, Any]:
+def patch_to_dict(patch: VolumePatch, payload: list[bytes]) -> dict[str, Any]:
     """Describe `patch` and append its voxels to `payload`."""
     array = patch.array
     if array.dtype == np.bool_:
@@ -183,7 +205,7 @@ def _patch_to_dict(patch: VolumePatch, payload: list[bytes]) -> dict[str, Any]:
     }
 
 
-def _patch_from_fields(fields: Fields, payload: bytes) -> VolumePatch:
+def patch_from_fields(fields: Fields, payload: bytes) -> VolumePatch:
     kind = fields.choice("kind", ("bits", *NUMBER_TYPES))
     start, size = fields.whole_number("start"), fields.whole_number("size")
     shape, offset = fields.whole_numbers("shape"), fields.whole_numbers("offset")

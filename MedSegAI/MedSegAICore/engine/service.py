@@ -8,7 +8,7 @@ import threading
 import time
 import traceback
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from ..errors import Cancelled, EngineFault, MedSegAIError
 from ..volume import ImageVolume
 from .cache import GIBIBYTE
 from .engine import Engine
+from .fit_messages import fitted_message, images_of_fit, read_fit_message
 from .frames import Frame, FrameReader, encode_frame
 from .mapped_volume import receive_volume
 from .messages import (
@@ -32,8 +33,10 @@ from .run import CancelToken, ProgressCallback
 from .threads import threads_in_use
 
 READ_SIZE = 1 << 16
-VOLUMES_LIMIT = 4
+VOLUMES_LIMIT = 16
 """Volumes kept mapped; a request for one that was dropped asks for it again."""
+JOBS = ("segment", "fit")
+"""Messages that ask for work."""
 PROGRESS_INTERVAL = 0.05
 """Shortest time between two progress messages of a job [s]."""
 
@@ -112,7 +115,7 @@ class Service:
         if kind == "cancel":
             self._cancel(number)
             return
-        if kind == "segment":
+        if kind in JOBS:
             with self._jobs_lock:
                 self._jobs[number] = Job()
         self._inbox.put(frame)
@@ -136,8 +139,8 @@ class Service:
             self._configure(frame)
         elif kind == "volume":
             self._keep_volume(frame)
-        elif kind == "segment":
-            self._segment(frame)
+        elif kind in JOBS:
+            self._work(frame)
         elif kind == "memory":
             self._tell_memory(frame)
         else:
@@ -164,7 +167,7 @@ class Service:
         while len(self._volumes) > VOLUMES_LIMIT:
             self._volumes.popitem(last=False)
 
-    def _segment(self, frame: Frame) -> None:
+    def _work(self, frame: Frame) -> None:
         number = frame.header["number"]
         with self._jobs_lock:
             job = self._jobs.get(number)
@@ -177,19 +180,27 @@ class Service:
         self._channel.write(answer)
 
     def _answer(self, number: int, frame: Frame, job: Job) -> Frame:
-        image = self._volumes.get(frame.header["image"])
-        if image is None:
-            return need_volume_message(number, frame.header["image"])
-        self._volumes.move_to_end(frame.header["image"])
+        images = {}
+        for fingerprint in images_of_fit(frame) if frame.header["type"] == "fit" else [frame.header["image"]]:
+            image = self._volumes.get(fingerprint)
+            if image is None:
+                return need_volume_message(number, fingerprint)
+            self._volumes.move_to_end(fingerprint)
+            images[fingerprint] = image
         try:
-            request = read_segment_message(frame, image)
-            result = self._engine.segment(request, self._reporter(number), job.cancel)
-            return result_message(number, result)
+            return self._result(number, frame, images, job)
         except MedSegAIError as error:
             return error_message(number, error)
         except Exception as error:  # noqa: BLE001  nothing a job does may end the process; the log keeps the trace
             traceback.print_exc()
             return error_message(number, error)
+
+    def _result(self, number: int, frame: Frame, images: Mapping[str, ImageVolume], job: Job) -> Frame:
+        report = self._reporter(number)
+        if frame.header["type"] == "fit":
+            return fitted_message(number, self._engine.fit(read_fit_message(frame, images), report, job.cancel))
+        request = read_segment_message(frame, images[frame.header["image"]])
+        return result_message(number, self._engine.segment(request, report, job.cancel))
 
     def _reporter(self, number: int) -> ProgressCallback:
         last_report = -PROGRESS_INTERVAL

@@ -54,11 +54,14 @@ class Answer:
     probabilities
         For each structure float32 in [0, 1] (k, j, i) on the grid of the image, in its storage order. At every voxel
         they add up to 1 at most; what is left is the background. A patch covers what is not 0.
+    quality
+        Dice [0, 1] to be expected of every structure on this image; empty if the model does not say.
     warnings
         What the user should know, in words.
     """
 
     probabilities: Mapping[str, VolumePatch]
+    quality: Mapping[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = field(default=())
 
 

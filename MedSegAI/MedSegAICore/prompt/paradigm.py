@@ -8,6 +8,7 @@ from typing import cast
 
 import numpy as np
 
+from ..clean_up import cleaned
 from ..engine.provenance import provenance_of
 from ..engine.run import Run
 from ..errors import GeometryMismatch, InvalidRequest, NoPositivePrompt, PromptOutsideImage, UnsupportedPrompt
@@ -17,7 +18,6 @@ from ..request import IntensityWindow, PromptTask, SegmentationRequest, SliceSco
 from ..result import SegmentationResult
 from ..task_fields import task_to_dict
 from ..volume import ImageVolume, VolumePatch
-from .clean_up import cleaned
 from .fusion import fuse_directions
 from .grid import ALONG, SliceGrid, grid_of_plane
 from .on_slice import dense_path, has_positive, polygon_mask, prompts_on_slice
@@ -55,6 +55,7 @@ def segment_prompts(request: SegmentationRequest, segmenter: PromptSegmenter, ru
     """
     began = time.perf_counter()
     task = request.task
+    assert isinstance(task, PromptTask)  # noqa: S101  the engine chooses the paradigm by the task
     request.image.take_fingerprint(run.check)
     image = request.image.canonical()
     prompts = tuple(_canonical(prompt) for prompt in task.prompts)

@@ -65,7 +65,7 @@ class Answer:
         """Return the bool patch at a threshold and with a clean-up that may have changed since it was asked for."""
         if (self.task.threshold, self.task.clean_up) == (threshold, cleanUp):
             return self.result.mask
-        from MedSegAICore.prompt.clean_up import cleaned  # opens scipy, for which the first click would wait
+        from MedSegAICore.clean_up import cleaned  # opens scipy, for which the first click would wait
 
         probability = self.result.probability
         return cleaned(replace(probability, array=probability.array >= np.float16(threshold)), cleanUp)

@@ -15,6 +15,7 @@ from fakes.requests import a_request, written
 from MedSegAICore.engine import child as product_child
 from MedSegAICore.engine.frames import Frame, FrameReader, encode_frame
 from MedSegAICore.engine.messages import cancel_message, configure_message, read_result_message, segment_message
+from MedSegAICore.engine.service import VOLUMES_LIMIT
 from MedSegAICore.errors import Cancelled, EngineFault, InvalidRequest, error_from_message
 
 FAKE_CHILD = Path(__file__).resolve().parents[2] / "fakes" / "child.py"
@@ -180,12 +181,12 @@ def test_a_request_for_a_volume_that_was_never_sent_asks_for_it(start) -> None:
 
 def test_the_oldest_volume_makes_room(start) -> None:
     child = start()
-    for seed in range(5):
+    for seed in range(VOLUMES_LIMIT + 1):
         child.ask(seed, a_request("quick", seed))
-    child.send(segment_message(5, a_request("quick", 0)), segment_message(6, a_request("quick", 1)))
+    child.send(segment_message(90, a_request("quick", 0)), segment_message(91, a_request("quick", 1)))
 
-    assert child.hear_about(5).header["type"] == "need_volume"
-    assert child.hear_about(6).header["type"] == "result"
+    assert child.hear_about(90).header["type"] == "need_volume"
+    assert child.hear_about(91).header["type"] == "result"
 
 
 def test_a_damaged_volume_counts_as_not_sent(start) -> None:

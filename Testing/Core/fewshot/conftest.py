@@ -63,9 +63,9 @@ def people() -> list[Example]:
 
 @pytest.fixture(scope="session")
 def model(people) -> SupportModel:
-    return fit_supports(people[:2], Run())
+    return fit_supports(people[:2], Run())[0]
 
 
 @pytest.fixture(scope="session")
 def model_of_one(people) -> SupportModel:
-    return fit_supports(people[:1], Run())
+    return fit_supports(people[:1], Run())[0]

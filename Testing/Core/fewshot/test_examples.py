@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from fakes.fewshot import segmented
 from MedSegAICore import GeometryMismatch, InvalidImage, InvalidSupport
 from MedSegAICore.engine.run import Run
 from MedSegAICore.fewshot.examples import Example, common_labels
 from MedSegAICore.fewshot.registered.fitting import fit_supports
-from MedSegAICore.fewshot.registered.query import segment_query
 from MedSegAICore.support import Support
 from MedSegAICore.volume import VolumePatch
 
@@ -42,7 +42,7 @@ def test_a_slice_among_volumes_is_refused_by_name(people, draw_person):
 
 def test_a_slice_as_query_of_volumes_is_refused(model, draw_person):
     with pytest.raises(InvalidImage, match="The image is a slice, but the examples are volumes"):
-        segment_query(model, draw_person(5, (1, 32, 30)).image, Run())
+        segmented(model, draw_person(5, (1, 32, 30)).image, Run())
 
 
 def test_an_image_of_a_few_voxels_is_refused(draw_person):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -70,6 +72,22 @@ def train_classifier(
     run
         Progress and cancel.
     """
+    with one_thread():
+        return _trained(features, labels, classes, seed, run)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch use one thread inside the block: the matrices are so small that more only wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _trained(features: Float32, labels: NDArray[np.integer], classes: int, seed: int, run: Run) -> VoxelClassifier:
     mean, deviation = features.mean(axis=0), features.std(axis=0) + np.float32(1e-6)
     inputs = torch.from_numpy(_standardised(features, mean, deviation))
     targets = torch.from_numpy(labels.astype(np.int64))

@@ -8,16 +8,15 @@ from itertools import pairwise, permutations
 
 import numpy as np
 import SimpleITK as sitk
-from numpy.typing import NDArray
-from scipy import ndimage
 
 from ...engine.run import Run
 from ...errors import InvalidSupport
 from ..examples import Example, common_labels
+from ..learner import Scores
 from .alignment import LEAST_SHARE, Alignment, align, covered_by, look_grid
-from .classifier import VoxelClassifier, train_classifier
-from .features import look_region, voxel_features
+from .classifier import VoxelClassifier
 from .grids import Float32, Float64, as_itk, bounded_spacing, coarse_image, fine_image, grid_around, normalised
+from .lessons import Lesson, LessonTable, Target, leave_one_out, lesson_tables, train_on
 from .prior import gather_priors
 from .scan import Scan
 from .support_model import SupportModel
@@ -28,9 +27,6 @@ FINE_VOXELS = 600_000
 
 REACH_SHARE, LEAST_REACH = 0.25, 5.0
 """How far structures are looked for: share of their extent, and at least so many voxels."""
-
-SAMPLES = 60_000
-"""Voxels of one example and prior that are learned from at most."""
 
 WARPED_OVERLAPS = (0.55, 0.65, 0.75, 0.85)
 """Overlaps with itself of the warped mask that stands for the prior of a single example."""
@@ -65,27 +61,11 @@ class Sources:
     reach: float
 
 
-@dataclass(frozen=True, eq=False)
-class Target:
-    """The part of an example that is learned from: intensities, and on the same grid the structures."""
-
-    fine: sitk.Image
-    labels: sitk.Image
-
-
-@dataclass(frozen=True, eq=False)
-class Lesson:
-    """An example with a prior (structures, ...) for it, as a query has one."""
-
-    target: Target
-    prior: Float32
-
-
 Alignments = Mapping[tuple[int, int], Alignment]
 
 
-def fit_supports(examples: Sequence[Example], run: Run, seed: int = 0) -> SupportModel:
-    """Return what one or more examples teach.
+def fit_supports(examples: Sequence[Example], run: Run, seed: int = 0) -> tuple[SupportModel, Scores]:
+    """Return what one or more examples teach, and how well each is segmented by what the others teach.
 
     An example's own mask never serves as its prior: that comes from the other examples, or, where there is one
     only, from its mask after random displacements.
@@ -109,17 +89,17 @@ def fit_supports(examples: Sequence[Example], run: Run, seed: int = 0) -> Suppor
         lessons = warped_lessons(targets[0], len(labels), rng)
     else:
         lessons = leave_one_out_lessons(sources.scans, targets, alignments, len(labels), run)
-    features, classes = _training_voxels(lessons, sources.reach, rng, run)
-    classifiers = _train(features, classes, len(labels) + 1, seed, run)
-    return SupportModel(labels, sources.scans, sources.spacing, sources.reach, classifiers)
+    tables = lesson_tables(lessons, sources.reach, rng, run)
+    training = run.part(REGISTERING, 1.0)
+    scores = leave_one_out(tables, labels, seed, training.part(0.0, 0.5)) if len(targets) > 1 else {}
+    classifiers = _train(tables, len(labels) + 1, seed, training.part(0.5, 1.0))
+    return SupportModel(labels, sources.scans, sources.spacing, sources.reach, classifiers), scores
 
 
-def _train(
-    features: Float32, targets: NDArray[np.uint8], classes: int, seed: int, run: Run
-) -> tuple[VoxelClassifier, ...]:
-    ends = np.linspace(REGISTERING, 1, NETWORKS + 1)
+def _train(tables: Sequence[LessonTable], classes: int, seed: int, run: Run) -> tuple[VoxelClassifier, ...]:
+    ends = np.linspace(0, 1, NETWORKS + 1)
     return tuple(
-        train_classifier(features, targets, classes, seed + number, run.part(float(start), float(end)))
+        train_on(tables, classes, seed + number, run.part(float(start), float(end)))
         for number, (start, end) in enumerate(pairwise(ends))
     )
 
@@ -205,20 +185,3 @@ def one_hot(label_map: sitk.Image, labels: int) -> Float32:
     """Return a label map as float32 masks (structures, ...)."""
     values = sitk.GetArrayViewFromImage(label_map)
     return np.stack([(values == label + 1).astype(np.float32) for label in range(labels)])
-
-
-def _training_voxels(
-    lessons: Sequence[Lesson], reach: float, rng: np.random.Generator, run: Run
-) -> tuple[Float32, NDArray[np.uint8]]:
-    tables, classes = [], []
-    for lesson in lessons:
-        run.check()
-        labels = sitk.GetArrayFromImage(lesson.target.labels)
-        looked_at = look_region(lesson.prior, reach)
-        region = looked_at | ndimage.binary_dilation(labels > 0, iterations=2)
-        image = sitk.GetArrayFromImage(lesson.target.fine)
-        table = voxel_features(image, lesson.prior, region, looked_at, run)
-        drawn = rng.permutation(len(table))[:SAMPLES]
-        tables.append(table[drawn])
-        classes.append(labels[region][drawn])
-    return np.concatenate(tables), np.concatenate(classes)

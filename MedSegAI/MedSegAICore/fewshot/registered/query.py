@@ -30,9 +30,6 @@ from .support_model import SupportModel
 PRIOR_SHARE = 0.35
 """Weight of the registered prior beside the classifier's probability."""
 
-REGISTERING = 0.8
-"""Share of the time for registration."""
-
 CONSISTENT = 0.25
 """A component stays if its highest prior is at least this share of the structure's highest."""
 
@@ -45,6 +42,8 @@ class RegisteredQuery:
     ----------
     image
         The image.
+    whole
+        The same, float32 from 0 to 1.
     fine
         The box of it that may hold structures, float32 from 0 to 1.
     priors
@@ -52,12 +51,13 @@ class RegisteredQuery:
     """
 
     image: ImageVolume
+    whole: sitk.Image
     fine: sitk.Image
     priors: Priors
 
 
-def segment_query(model: SupportModel, query: ImageVolume, run: Run) -> dict[str, VolumePatch]:
-    """Return the probability of every structure: float32 patches (k, j, i) on the grid of the query.
+def register_query(model: SupportModel, query: ImageVolume, run: Run) -> RegisteredQuery:
+    """Return a query with all examples registered to it.
 
     Raises
     ------
@@ -66,12 +66,6 @@ def segment_query(model: SupportModel, query: ImageVolume, run: Run) -> dict[str
     Cancelled
         The run was stopped.
     """
-    registered = register_query(model, query, run.part(0.0, REGISTERING))
-    return patches_of(model.labels, registered, classified(model, registered, run.part(REGISTERING, 1.0)))
-
-
-def register_query(model: SupportModel, query: ImageVolume, run: Run) -> RegisteredQuery:
-    """Return a query with all examples registered to it; raises what `segment_query` raises."""
     image = normalised(query)
     if image.GetDimension() != len(model.spacing):
         kinds = ("slice", "volume") if image.GetDimension() == 2 else ("volume", "slice")
@@ -84,7 +78,7 @@ def register_query(model: SupportModel, query: ImageVolume, run: Run) -> Registe
         alignments.append(align(image, coarse, scan, model.spacing, run))
         covered |= covered_by(alignments[-1], coarse, scan)
     fine = fine_image(image, look_grid(coarse, covered, model.spacing, model.reach))
-    return RegisteredQuery(query, fine, gather_priors(fine, model.scans, alignments, len(model.labels), run))
+    return RegisteredQuery(query, image, fine, gather_priors(fine, model.scans, alignments, len(model.labels), run))
 
 
 def classified(model: SupportModel, registered: RegisteredQuery, run: Run) -> Float32:
@@ -97,9 +91,16 @@ def classified(model: SupportModel, registered: RegisteredQuery, run: Run) -> Fl
     run.step(0.0, "classifying")
     table = voxel_features(sitk.GetArrayFromImage(registered.fine), prior, region, region, run)
     mean = np.mean([one.probabilities(table, run) for one in model.classifiers], axis=0)
-    answer[:, region] = PRIOR_SHARE * prior[:, region] + (1 - PRIOR_SHARE) * mean[:, 1:].T
+    answer[:, region] = blended(prior[:, region], mean)
     run.check()
     return without_stray_parts(answer, prior)
+
+
+def blended(prior: Float32, classified: Float32) -> Float32:
+    """Return the probability of every structure (structures, n), from the prior and from the classifier's
+    probabilities (n, structures + 1).
+    """
+    return np.asarray(PRIOR_SHARE * prior + (1 - PRIOR_SHARE) * classified[:, 1:].T)
 
 
 def without_stray_parts(answer: Float32, prior: Float32) -> Float32:
@@ -133,10 +134,3 @@ def patches_of(labels: Sequence[str], registered: RegisteredQuery, answer: Float
         whole = as_voxels(resampled(box, blank, outside=0.0), view)
         patches[label] = VolumePatch.whole(whole, view).tight().in_storage_order(registered.image.geometry)
     return patches
-
-
-def masks_from(patches: dict[str, VolumePatch]) -> dict[str, VolumePatch]:
-    """Return the mask of every structure: where it is likelier than the others and the background."""
-    geometry = next(iter(patches.values())).geometry
-    winner = winners(np.stack([patch.full() for patch in patches.values()]))
-    return {label: VolumePatch.whole(winner == value, geometry).tight() for value, label in enumerate(patches, start=1)}

@@ -1,94 +1,62 @@
-"""Support models as files: safetensors with a JSON description, no code and no names of examples.
-
-A file holds the examples' voxels, reduced, so it may be shared as freely as the images that it was made of.
-"""
+"""What registered examples have taught, as numbers and plain data, and back."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
-from ...errors import InvalidRequest, InvalidSupportModel, MedSegAIError
+from ...errors import InvalidSupportModel
 from ...fields import Fields
-from ...images import whole_files
+from ..learner import StoredModel
 from .classifier import VoxelClassifier
 from .features import feature_count
 from .scan import Scan
 from .support_model import SupportModel
 
-DESCRIPTION = "medsegai_support_model"
-"""Name of the JSON text in the file."""
-
-VERSION = 1
-
 Tensors = dict[str, NDArray[Any]]
 
 
-def save_model(model: SupportModel, path: Path) -> None:
-    """Write a support model; the file appears whole or not at all.
+def described(model: SupportModel) -> dict[str, Any]:
+    """Return what `support_model` needs beside the arrays, as JSON data."""
+    return {
+        "spacing": list(model.spacing),
+        "reach": model.reach,
+        "scans": [{"coarse": _described(scan.coarse), "fine": _described(scan.fine)} for scan in model.scans],
+        "layers": [len(classifier.layers) for classifier in model.classifiers],
+    }
 
-    Raises
-    ------
-    InvalidRequest
-        The file cannot be written.
-    """
+
+def tensors_of(model: SupportModel) -> Tensors:
+    """Return the arrays of a model by name."""
     tensors: Tensors = {}
-    grids = []
     for number, scan in enumerate(model.scans):
         tensors[f"scans.{number}.coarse"] = sitk.GetArrayFromImage(scan.coarse)
         tensors[f"scans.{number}.fine"] = sitk.GetArrayFromImage(scan.fine)
         tensors[f"scans.{number}.labels"] = sitk.GetArrayFromImage(scan.labels)
-        grids.append({"coarse": _described(scan.coarse), "fine": _described(scan.fine)})
     for number, classifier in enumerate(model.classifiers):
         tensors |= _classifier_tensors(classifier, f"classifiers.{number}")
-    description = {
-        "version": VERSION,
-        "labels": list(model.labels),
-        "spacing": list(model.spacing),
-        "reach": model.reach,
-        "scans": grids,
-        "layers": [len(classifier.layers) for classifier in model.classifiers],
-    }
-    contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    try:
-        with whole_files(path) as draft:
-            save_file(contiguous, draft, {DESCRIPTION: json.dumps(description)})
-    except OSError as error:
-        message = f"The support model '{path.name}' cannot be written ({error.strerror or error})."
-        raise InvalidRequest(message, "Choose another folder or file name.") from error
+    return tensors
 
 
-def load_model(path: Path) -> SupportModel:
-    """Return a support model from a file.
+def support_model(stored: StoredModel) -> SupportModel:
+    """Return the model that `described` and `tensors_of` took apart.
 
     Raises
     ------
     InvalidSupportModel
-        There is no such file, it is cut off, it is something else, or it is of another version.
+        Something is missing or cannot be; the message names it.
     """
-    if not path.is_file():
-        message = f"There is no support model '{path.name}'."
-        raise InvalidSupportModel(message, "Choose an existing file.")
     try:
-        with safe_open(path, framework="numpy") as file:
-            text = (file.metadata() or {}).get(DESCRIPTION, "")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  it is no mapping
-    except (SafetensorError, OSError, TypeError) as error:  # TypeError: a type that NumPy has not
-        message = f"'{path.name}' is cut off or is no support model."
+        return _model(stored.description, stored.tensors, stored.labels)
+    except KeyError as error:
+        message = f"The support model has no {error.args[0]}."
         raise InvalidSupportModel(message) from error
-    try:
-        return _model(json.loads(text), tensors)
-    except (ValueError, KeyError, RuntimeError, RecursionError, MedSegAIError) as error:
-        reason = error.message if isinstance(error, MedSegAIError) else "it is not described as one"
-        message = f"'{path.name}' is no support model that can be used: {reason.rstrip('.')}."
+    except RuntimeError as error:  # ITK refuses a grid
+        message = "The support model has a grid that cannot be."
         raise InvalidSupportModel(message) from error
 
 
@@ -107,13 +75,8 @@ def _classifier_tensors(classifier: VoxelClassifier, name: str) -> Tensors:
     return tensors
 
 
-def _model(values: Any, tensors: Mapping[str, NDArray[Any]]) -> SupportModel:
+def _model(values: Any, tensors: Mapping[str, NDArray[Any]], labels: tuple[str, ...]) -> SupportModel:
     fields = Fields(values, "support model", InvalidSupportModel)
-    if (version := fields.whole_number("version")) != VERSION:
-        fields.refuse("version", f"is {version}; this MedSegAI reads version {VERSION}")
-    labels = fields.value("labels")
-    if not isinstance(labels, list) or not labels or not all(isinstance(label, str) for label in labels):
-        fields.refuse("labels", "must be a list of names")
     spacing = fields.numbers("spacing", -1)
     if len(spacing) not in (2, 3) or spacing.min() <= 0:
         fields.refuse("spacing", "must be two or three lengths above 0")
@@ -128,7 +91,7 @@ def _model(values: Any, tensors: Mapping[str, NDArray[Any]]) -> SupportModel:
         fields.refuse("scans", "must not be empty")
     reach = fields.number("reach")
     fields.finish()
-    return SupportModel(tuple(labels), scans, tuple(float(length) for length in spacing), reach, classifiers)
+    return SupportModel(labels, scans, tuple(float(length) for length in spacing), reach, classifiers)
 
 
 def _scan(tensors: Mapping[str, NDArray[Any]], number: int, part: Fields, dimension: int, labels: int) -> Scan:

@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import pytest
+from fakes.fewshot import masks_from, segmented
 from fakes.grids import ORDERS_AND_FLIPS, image_stored_as, stored_as
 from MedSegAICore import Cancelled
 from MedSegAICore.engine.run import CancelToken, Run
@@ -20,10 +21,8 @@ from MedSegAICore.fewshot.registered.fitting import (
 )
 from MedSegAICore.fewshot.registered.query import (
     classified,
-    masks_from,
     patches_of,
     register_query,
-    segment_query,
     without_stray_parts,
 )
 from MedSegAICore.fewshot.registered.scan import Scan
@@ -43,12 +42,12 @@ def dice_of(patches, example) -> list[float]:
 
 @pytest.fixture(scope="module")
 def answer(model, people):
-    return segment_query(model, people[3].image, Run())
+    return segmented(model, people[3].image, Run())
 
 
 @pytest.fixture(scope="module")
 def answer_of_one(model_of_one, people):
-    return segment_query(model_of_one, people[3].image, Run())
+    return segmented(model_of_one, people[3].image, Run())
 
 
 def test_several_structures_are_found_at_once(answer, people):
@@ -83,21 +82,21 @@ def test_one_example_is_enough(answer_of_one, people):
 
 def test_a_slice_learns_from_slices(draw_person):
     people = [draw_person(seed, (1, 48, 44)) for seed in range(3)]
-    found = segment_query(fit_supports(people[:2], Run()), people[2].image, Run())
+    found = segmented(fit_supports(people[:2], Run())[0], people[2].image, Run())
     assert min(dice_of(found, people[2])) > 0.85
 
 
 @pytest.mark.parametrize(("order", "flips"), ORDERS_AND_FLIPS[5::17])
 def test_the_order_in_which_voxels_are_stored_changes_nothing(model_of_one, answer_of_one, people, order, flips):
-    found = segment_query(model_of_one, image_stored_as(people[3].image, order, flips), Run())
+    found = segmented(model_of_one, image_stored_as(people[3].image, order, flips), Run())
     for label, patch in answer_of_one.items():
         expected, _ = stored_as(patch.full(), patch.geometry, order, flips)
         assert np.abs(found[label].full() - expected).max() < 1e-3
 
 
 def test_examples_may_have_another_spacing_and_field_of_view(people):
-    finer = fit_supports([cropped_and_finer(people[0])], Run())
-    assert min(dice_of(segment_query(finer, people[3].image, Run()), people[3])) > 0.8
+    finer, _ = fit_supports([cropped_and_finer(people[0])], Run())
+    assert min(dice_of(segmented(finer, people[3].image, Run()), people[3])) > 0.8
 
 
 def cropped_and_finer(example: Example) -> Example:
@@ -163,7 +162,7 @@ def test_a_part_that_the_examples_expect_is_kept():
 
 
 def test_the_same_example_gives_the_same_answer(people, answer_of_one):
-    again = segment_query(fit_supports(people[:1], Run()), people[3].image, Run())
+    again = segmented(fit_supports(people[:1], Run())[0], people[3].image, Run())
     for label, patch in answer_of_one.items():
         assert np.abs(again[label].full() - patch.full()).max() < 0.02
 
@@ -179,7 +178,7 @@ def test_learning_can_be_cancelled(people):
 
 def test_progress_never_falls(people):
     told = []
-    model = fit_supports(people[:2], Run(lambda fraction, _: told.append(fraction)))
+    model, _ = fit_supports(people[:2], Run(lambda fraction, _: told.append(fraction)))
     assert told == sorted(told)
-    segment_query(model, people[3].image, Run(lambda fraction, _: told.append(fraction)))
+    segmented(model, people[3].image, Run(lambda fraction, _: told.append(fraction)))
     assert told[-1] <= 1

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from fakes.fewshot import masks_from
 from MedSegAICore.engine.run import Run
 from MedSegAICore.evaluation.datasets.dataset import load_dataset
 from MedSegAICore.evaluation.datasets.split import COMMITTED_SEED, drawn_order
 from MedSegAICore.fewshot.examples import Example
 from MedSegAICore.fewshot.registered.fitting import fit_supports
-from MedSegAICore.fewshot.registered.query import classified, masks_from, patches_of, register_query
+from MedSegAICore.fewshot.registered.query import classified, patches_of, register_query
 from MedSegAICore.volume import VolumePatch
 
 LABELS = ("anterior", "posterior")
@@ -38,7 +39,7 @@ def dice(patches, example) -> float:
 @pytest.mark.slow
 @pytest.mark.parametrize(("shots", "least", "gain"), [(1, 0.77, 0.005), (2, 0.79, 0.015)])
 def test_hippocampi_are_found_better_than_by_registration(hippocampi, shots, least, gain):
-    model = fit_supports(hippocampi[QUERIES : QUERIES + shots], Run())
+    model, _ = fit_supports(hippocampi[QUERIES : QUERIES + shots], Run())
     scores = []
     for query in hippocampi[:QUERIES]:
         registered = register_query(model, query.image, Run())

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from MedSegAICore.clean_up import cleaned, largest_island
 from MedSegAICore.geometry import VolumeGeometry
-from MedSegAICore.prompt.clean_up import cleaned, largest_island
 from MedSegAICore.request import CleanUp
 from MedSegAICore.volume import VolumePatch
 from scipy import ndimage

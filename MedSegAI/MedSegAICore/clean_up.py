@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ..request import CleanUp
-from ..volume import VolumePatch
+from .request import CleanUp
+from .volume import VolumePatch
 
 SMOOTHING_REACH = 3.0
 """A Gaussian is cut off at this many standard deviations."""

@@ -1,0 +1,173 @@
+"""The few-shot paradigm: from examples to a file, and from that file to a result, for every learner."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..clean_up import cleaned
+from ..engine.cache import ByteBoundedCache
+from ..engine.provenance import provenance_of
+from ..engine.run import Run
+from ..errors import InvalidSupportModel
+from ..models.checkpoint import file_sha256
+from ..request import FewShotTask, SegmentationRequest
+from ..result import SegmentationResult, Structure
+from ..task_fields import task_to_dict
+from ..volume import VolumePatch
+from .fit import FitReport, FitRequest
+from .learner import Answer, FewShotLearner, FewShotModel
+from .model_file import load_model, save_model
+
+LOW_QUALITY = 0.6
+"""A Dice that is expected to be lower is worth a warning."""
+
+LEARNING = 0.98
+"""Share of the time for learning; the rest is for the file."""
+
+_HASHES = 1 << 10  # bytes: this once
+
+
+def learn(request: FitRequest, learner: FewShotLearner, run: Run) -> FitReport:
+    """Learn from examples and write the support model.
+
+    Raises
+    ------
+    InvalidSupport, InvalidImage
+        The examples cannot be used; the message names the one.
+    InvalidRequest
+        The file cannot be written.
+    Cancelled
+        The run was stopped; an older file is still there.
+    """
+    began = time.perf_counter()
+    model = learner.fit(request.examples, run.part(0.0, LEARNING), request.seed)
+    run.step(LEARNING, "Writing the support model")
+    return save_and_report(request, learner, model, began)
+
+
+def save_and_report(request: FitRequest, learner: FewShotLearner, model: FewShotModel, began: float) -> FitReport:
+    """Write a support model and say what it is."""
+    save_model(model.stored(), request.file)
+    images = [warning for example in request.examples for warning in example.image.warnings]
+    return FitReport(
+        file=request.file,
+        sha256=file_sha256(request.file, ByteBoundedCache(_HASHES)),
+        model=learner.name,
+        labels=model.labels,
+        leave_one_out=model.leave_one_out,
+        seconds=time.perf_counter() - began,
+        compared={},
+        warnings=tuple(dict.fromkeys(images)),
+    )
+
+
+def segment_few_shot(request: SegmentationRequest, learner: FewShotLearner, run: Run) -> SegmentationResult:
+    """Segment what examples have taught.
+
+    Parameters
+    ----------
+    request
+        The image and a `FewShotTask`.
+    learner
+        What has learned the support model of the task.
+    run
+        Progress and cancel.
+
+    Raises
+    ------
+    InvalidSupportModel
+        The file is missing, damaged, another one than the task says, or of another learner.
+    InvalidImage
+        The image cannot be segmented like the examples.
+    Cancelled
+        The user stopped the run.
+    """
+    began = time.perf_counter()
+    assert isinstance(request.task, FewShotTask)  # noqa: S101  the engine chooses the paradigm by the task
+    request.image.take_fingerprint(run.check)
+    model, task = _restored(request.task, learner)
+    answer = model.segment(request.image, run.part(0.0, 0.95))
+    run.step(0.95, "Finishing")
+    structures = _structures(answer, model, task)
+    everything = _union([structure.probability for structure in structures])
+    mask = _union([structure.mask for structure in structures])
+    qualities = [structure.quality for structure in structures if structure.quality is not None]
+    return SegmentationResult(
+        mask=VolumePatch(mask.array > 0, mask.offset, mask.geometry),
+        probability=everything,
+        provenance=provenance_of(task_to_dict(task), request.image, learner, time.perf_counter() - began),
+        quality=float(np.mean(qualities)) if qualities else None,
+        warnings=(*request.image.warnings, *answer.warnings, *_warnings(structures)),
+        segment=request.segment,
+        generation=request.generation,
+        structures=structures,
+    )
+
+
+def _restored(task: FewShotTask, learner: FewShotLearner) -> tuple[FewShotModel, FewShotTask]:
+    """Return the support model, and the task that says exactly which one it is."""
+    stored = load_model(task.support_model)
+    name = task.support_model.name
+    if stored.method != learner.name:
+        message = f"The support model '{name}' was learned by '{stored.method}', not by '{learner.name}'."
+        raise InvalidSupportModel(message, "Leave the model open, so that the file decides.")
+    if stored.weights_hash != learner.weights_hash:
+        message = f"The support model '{name}' was learned with other weights of '{learner.name}'."
+        raise InvalidSupportModel(message, "Learn from the examples again.")
+    sha256 = file_sha256(task.support_model, ByteBoundedCache(_HASHES))
+    if task.sha256 not in ("", sha256):
+        message = f"The support model '{name}' is not the one that is asked for: it was changed since."
+        raise InvalidSupportModel(message, "Choose the original file, or leave out its hash.")
+    return learner.restore(stored), replace(task, sha256=sha256, model=learner.name)
+
+
+def _structures(answer: Answer, model: FewShotModel, task: FewShotTask) -> tuple[Structure, ...]:
+    expected = {label: float(np.mean(scores)) for label, scores in model.leave_one_out.items()}
+    structures = []
+    for label, probability in exclusive(answer.probabilities).items():
+        inside = VolumePatch(probability.array >= task.threshold, probability.offset, probability.geometry)
+        stored = VolumePatch(probability.array.astype(np.float16), probability.offset, probability.geometry)
+        quality = answer.quality.get(label, expected.get(label))
+        structures.append(Structure(label, cleaned(inside, task.clean_up), stored, quality))
+    return tuple(structures)
+
+
+def exclusive(probabilities: Mapping[str, VolumePatch]) -> dict[str, VolumePatch]:
+    """Return for each structure the probability of being in any structure, where it is the likeliest one, else 0."""
+    total = _union(list(probabilities.values()))
+    inside = total.bounds
+    stacked = np.stack([patch.within(inside) for patch in probabilities.values()])
+    likeliest = stacked.argmax(axis=0)
+    sums = np.minimum(stacked.sum(axis=0), np.float32(1))
+    return {
+        label: VolumePatch(np.where(likeliest == number, sums, np.float32(0)), total.offset, total.geometry).tight()
+        for number, label in enumerate(probabilities)
+    }
+
+
+def _union(patches: list[VolumePatch]) -> VolumePatch:
+    """Return a patch around all patches with their greatest values."""
+    filled = [patch for patch in patches if patch.array.size] or patches[:1]
+    low = np.min([patch.offset for patch in filled], axis=0)
+    high = np.max([np.add(patch.offset, patch.array.shape) for patch in filled], axis=0)
+    bounds = tuple(slice(int(start), int(stop)) for start, stop in zip(low, high, strict=True))
+    array: NDArray[np.generic] = np.max([patch.within((bounds[0], bounds[1], bounds[2])) for patch in filled], axis=0)
+    return VolumePatch(array, (int(low[0]), int(low[1]), int(low[2])), filled[0].geometry)
+
+
+def _warnings(structures: tuple[Structure, ...]) -> tuple[str, ...]:
+    said = []
+    for structure in structures:
+        if not structure.mask.array.any():
+            said.append(f"Nothing was found of '{structure.label}'.")
+        elif structure.quality is not None and structure.quality < LOW_QUALITY:
+            said.append(
+                f"'{structure.label}' is expected to be poor (Dice about {structure.quality:.2f}): "
+                "check it on every slice, or add examples that look more like this image."
+            )
+    return tuple(said)

@@ -1,0 +1,79 @@
+"""The default way to learn from examples: registration gives a prior, a voxel classifier decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ...engine.cache import ByteBoundedCache
+from ...engine.device import DevicePlan
+from ...engine.run import Run
+from ...models.catalogue import ModelSpec
+from ...volume import ImageVolume
+from ..examples import Example
+from ..learner import Answer, Scores, StoredModel
+from .fitting import fit_supports
+from .quality import reverse_dice
+from .query import classified, patches_of, register_query
+from .stored import described, support_model, tensors_of
+from .support_model import SupportModel
+
+REGISTERING = 0.8
+"""Share of the time for registration."""
+
+ASKING = 0.8
+"""Share of the time for the answer, where its quality must be estimated afterwards."""
+
+
+def build(spec: ModelSpec, weights: Path | None, plan: DevicePlan, cache: ByteBoundedCache) -> RegisteredLearner:  # noqa: ARG001  every learner is built like this
+    """Return the learner of a catalogue entry; it needs no weights and no device."""
+    return RegisteredLearner(spec.name)
+
+
+@dataclass(frozen=True)
+class RegisteredLearner:
+    """Learns from registered examples; see `fit_supports`."""
+
+    name: str
+    weights_hash: str = ""
+    device: str = "cpu, float32"
+
+    def fit(self, examples: Sequence[Example], run: Run, seed: int = 0) -> RegisteredModel:
+        """Learn the structures that all examples show."""
+        model, scores = fit_supports(examples, run, seed)
+        return RegisteredModel(model, scores, self.name)
+
+    def restore(self, stored: StoredModel) -> RegisteredModel:
+        """Return the model that was stored."""
+        return RegisteredModel(support_model(stored), stored.leave_one_out, self.name)
+
+
+@dataclass(frozen=True, eq=False)
+class RegisteredModel:
+    """What registered examples have taught."""
+
+    model: SupportModel
+    leave_one_out: Scores = field(default_factory=dict)
+    name: str = ""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Return the names of the structures."""
+        return self.model.labels
+
+    def segment(self, query: ImageVolume, run: Run) -> Answer:
+        """Segment an image; with a single example, also ask back what the answer would teach about that example."""
+        asked = run if self.leave_one_out else run.part(0.0, ASKING)
+        registered = register_query(self.model, query, asked.part(0.0, REGISTERING))
+        probabilities = classified(self.model, registered, asked.part(REGISTERING, 1.0))
+        quality: Mapping[str, float] = {}
+        if not self.leave_one_out:
+            quality = reverse_dice(self.model, registered, probabilities, run.part(ASKING, 1.0))
+        return Answer(patches_of(self.labels, registered, probabilities), quality)
+
+    def stored(self) -> StoredModel:
+        """Return the model as a file keeps it."""
+        return StoredModel(
+            self.name, "", self.labels, self.leave_one_out, described(self.model), tensors_of(self.model)
+        )
