@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import slicer
 import vtk
@@ -52,9 +55,7 @@ class PromptCase:
             self.segmentation.SetReferenceImageGeometryParameterFromVolumeNode(self.volume)
         self.organ = self.segmentation.GetSegmentation().AddEmptySegment("organ", "organ", GREEN)
         self.other = self.segmentation.GetSegmentation().AddEmptySegment("other", "other", (0.8, 0.2, 0.9))
-        self.editor = driver.open_editor(self.volume, self.segmentation, self.organ)
-        self.editor.setActiveEffectByName("AI Prompt")
-        self.look_at(CENTER)
+        self.open_editor()
 
     @property
     def effect(self):
@@ -127,6 +128,22 @@ class PromptCase:
         array = np.zeros(SHAPE, np.uint8)
         array[cuts] = 1
         slicer.util.updateSegmentBinaryLabelmapFromArray(array, self.segmentation, segment, self.volume)
+
+    def save_and_read_scene(self) -> None:
+        """Save the scene as a bundle, close it, and read it again; the editor is gone with it."""
+        with tempfile.TemporaryDirectory() as folder:
+            bundle = str(Path(folder) / "work.mrb")
+            assert self.driver.scene.WriteToMRB(bundle)
+            self.driver.close_scene()
+            assert slicer.util.getNodesByClass("vtkMRMLMarkupsNode") == []
+            assert self.driver.scene.ReadFromMRB(bundle)
+        self.volume, self.segmentation = slicer.util.getNode("CT"), slicer.util.getNode("Segmentation")
+
+    def open_editor(self, voxel=CENTER) -> None:
+        """Open the volume and the organ in an editor, the effect active and a voxel in view."""
+        self.editor = self.driver.open_editor(self.volume, self.segmentation, self.organ)
+        self.look_at(voxel)
+        self.editor.setActiveEffectByName("AI Prompt")
 
     def recipes(self, segment="organ") -> tuple[Recipe, ...]:
         """Return the recipes that are kept with the segment."""

@@ -206,6 +206,18 @@ def _delete_at(case, voxel):
     case.driver.mouse().key("Delete")
 
 
+def keys_do_something_only_while_the_effect_is_active(case):
+    case.prompt()
+    case.editor.setActiveEffectByName("")
+    for key in ("x", "n", "a", "Return"):
+        case.driver.mouse().key(key)
+    case.editor.setActiveEffectByName("AI Prompt")
+    case.wait()
+    assert case.session.promptCount == 1
+    assert case.ui.insideButton.checked
+    assert not case.voxels().any()
+
+
 def clear_removes_every_prompt_and_the_preview(case):
     case.prompt()
     case.prompt((55, 50, 10), "control")

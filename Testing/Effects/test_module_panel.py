@@ -406,7 +406,10 @@ def test_a_model_whose_packages_are_missing_says_so(panel, folder, monkeypatch) 
 
 
 @pytest.mark.usefixtures("registered")
-def test_a_sample_opens_in_the_segment_editor_with_the_effect_active(panel, desktop, monkeypatch) -> None:
+@pytest.mark.parametrize(("button", "sample"), [("tryHeadButton", "MRHead"), ("tryHeartButton", "CTACardio")])
+def test_a_sample_opens_in_the_segment_editor_with_the_effect_active(
+    panel, desktop, monkeypatch, button, sample
+) -> None:
     downloaded, selected = [], []
 
     def download(name):
@@ -421,9 +424,9 @@ def test_a_sample_opens_in_the_segment_editor_with_the_effect_active(panel, desk
     monkeypatch.setattr(slicer.modules, "SegmentEditorWidget", SimpleNamespace(editor=editor), raising=False)
     monkeypatch.setattr(slicer.util, "selectModule", selected.append)
 
-    panel.ui.tryHeadButton.click()
+    getattr(panel.ui, button).click()
 
-    assert (downloaded, selected) == (["MRHead"], ["SegmentEditor"])
-    assert editor.sourceVolumeNode().GetName() == "MRHead"
+    assert (downloaded, selected) == ([sample], ["SegmentEditor"])
+    assert editor.sourceVolumeNode().GetName() == sample
     assert editor.segmentationNode().GetSegmentation().GetNumberOfSegments() == 1
     assert editor.activeEffect().name == "AI Prompt"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from Slicer.scenarios import scenarios_of
+from Slicer.scenarios import case_of, scenarios_of
 
-MODULES = ("Effects.scenarios", "Effects.surroundings", "Effects.interruptions")
-ALL = [scenario for module in MODULES for scenario in scenarios_of(module)]
+MODULES = ("Effects.scenarios", "Effects.surroundings", "Effects.interruptions", "Effects.frames")
+ALL = [pytest.param(name, scenario, id=scenario.__name__) for name in MODULES for scenario in scenarios_of(name)]
 
 
-@pytest.mark.parametrize("scenario", ALL, ids=lambda scenario: scenario.__name__)
-def test_users_find_that(case, scenario) -> None:
-    scenario(case)
+@pytest.mark.usefixtures("registered")
+@pytest.mark.parametrize(("module", "scenario"), ALL)
+def test_users_find_that(desktop, module, scenario) -> None:
+    scenario(case_of(module, desktop))

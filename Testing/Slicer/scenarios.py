@@ -12,6 +12,7 @@ MODULES = {
     "Effects.scenarios": "Effects.prompt_case",
     "Effects.surroundings": "Effects.prompt_case",
     "Effects.interruptions": "Effects.prompt_case",
+    "Effects.frames": "Effects.frames_case",
 }
 """Scenarios -> where `open_case(driver)` is."""
 
