@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -88,3 +89,16 @@ def test_a_model_without_its_weights_says_so_and_does_not_run(case, monkeypatch,
     case.click((55, 50, 10))
     assert case.session.promptCount == 1
     assert "weights" in case.ui.runStatusLabel.text
+
+
+def test_a_slow_run_shows_its_progress(case, monkeypatch) -> None:
+    assert case.ui.runProgressBar.isHidden()
+    runs = SimpleNamespace(isRunning=True, isSlow=True, progress=(0.4, "Slice 4 of 10"))
+    monkeypatch.setattr(case.session, "_runs", runs)
+
+    case.effect.panel.show(case.session)
+
+    assert not case.ui.runProgressBar.isHidden()
+    assert case.ui.runProgressBar.value == 40
+    assert case.ui.runStatusLabel.text == "Slice 4 of 10"
+    assert case.ui.cancelRunButton.enabled
