@@ -94,9 +94,10 @@ def test_a_model_without_its_weights_says_so_and_does_not_run(case, monkeypatch,
 def test_a_slow_run_shows_its_progress(case, monkeypatch) -> None:
     assert case.ui.runProgressBar.isHidden()
     runs = SimpleNamespace(isRunning=True, isSlow=True, progress=(0.4, "Slice 4 of 10"))
-    monkeypatch.setattr(case.session, "_runs", runs)
 
-    case.effect.panel.show(case.session)
+    with monkeypatch.context() as patch:
+        patch.setattr(case.session, "_runs", runs)
+        case.effect.panel.show(case.session)
 
     assert not case.ui.runProgressBar.isHidden()
     assert case.ui.runProgressBar.value == 40
