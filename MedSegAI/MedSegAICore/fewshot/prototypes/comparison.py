@@ -20,6 +20,12 @@ from .pooling import masked_mean
 from .shots import Seen
 from .transduction import Pixels, fit_head, pixels_at
 
+MOST_WINDOWS = 16
+"""The background of an example is cut into no more windows along a side: as many as the paper's features have."""
+
+MOST_PLACES = 6000
+"""A head is fitted to about so many features of the examples, and as many of the query."""
+
 LARGEST_TABLE = 4_000_000
 """Cosines that are kept at once."""
 
@@ -56,7 +62,7 @@ def compared(query: Tensor, region: Tensor, expected: float, seen: Sequence[Seen
 def by_local_prototypes(query: Tensor, seen: Sequence[Seen], check: Check) -> Tensor:
     """Return the probability (h, w) by the prototypes of small windows and of whole masks (ALPNet)."""
     structure = [window_and_global_prototypes(one.features[None], one.covered[None], VALIDATION_WINDOW) for one in seen]
-    outside = [window_prototypes(one.features[None], 1 - one.covered[None], VALIDATION_WINDOW) for one in seen]
+    outside = [window_prototypes(one.features[None], 1 - one.covered[None], _background_window(one)) for one in seen]
     foreground, background = torch.cat(structure), torch.cat(outside)
     if len(background) == 0:
         whole = [global_prototype(one.features[None], 1 - one.covered[None]) for one in seen]
@@ -88,13 +94,29 @@ def by_one_prototype(query: Tensor, seen: Sequence[Seen]) -> Tensor:
 
 def by_fitted_head(query: Tensor, region: Tensor, expected: float, seen: Sequence[Seen], check: Check) -> Tensor:
     """Return the probability (h, w) by a head that is fitted to the examples and to the query (RePRI)."""
-    support = torch.cat([_listed(one.features) for one in seen])
-    of_query = pixels_at(query[None], region[None])
-    covered = torch.cat([one.covered.flatten() for one in seen])
+    support, covered = (
+        torch.cat([_listed(one.features) for one in seen]),
+        torch.cat([one.covered.flatten() for one in seen]),
+    )
+    of_query = _thinned(pixels_at(query[None], region[None]))
+    support, covered = _thinned(support), _thinned(covered)
     share = min(max(expected, SURE_SIZE), 1 - SURE_SIZE)
     pixels = Pixels(support, covered, of_query, of_query.mean(dim=0), len(seen))
     head = fit_head(pixels, support.new_tensor([1 - share, share]), check=check).head
     return head.probability(_listed(query)).reshape(query.shape[1:])
+
+
+def _background_window(seen: Seen) -> tuple[int, int]:
+    rows, columns = (
+        max(size, -(-length // MOST_WINDOWS))
+        for size, length in zip(VALIDATION_WINDOW, seen.covered.shape, strict=True)
+    )
+    return rows, columns
+
+
+def _thinned(values: Tensor) -> Tensor:
+    """Return about `MOST_PLACES` of the values (n, ...), evenly spread, and always the same ones."""
+    return values[:: max(1, round(len(values) / MOST_PLACES))]
 
 
 def _listed(features: Tensor) -> Tensor:
