@@ -26,6 +26,7 @@ _NAMES = {
         "InvalidRequest",
         "InvalidSupport",
         "InvalidSupportModel",
+        "InvalidSupportSet",
         "LicenceNotAccepted",
         "MedSegAIError",
         "NoPositivePrompt",

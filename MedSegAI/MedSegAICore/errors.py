@@ -105,6 +105,12 @@ class InvalidSupport(MedSegAIError):
     advice = "Draw the structure on the example, or choose another example."
 
 
+class InvalidSupportSet(MedSegAIError):
+    """A description of a set of examples has a field that cannot be used, or files that it does not describe."""
+
+    advice = "Correct the file named in the message, or choose the examples one by one."
+
+
 class InvalidSupportModel(MedSegAIError):
     """A file is not a model learned from examples, or not a whole one."""
 

@@ -114,6 +114,10 @@ class Fields:
             return None
         return read(name)
 
+    def has(self, name: str) -> bool:
+        """Tell whether there is a field of that name that has not been read."""
+        return name in self._values
+
     @property
     def is_empty(self) -> bool:
         """Whether there is no field that has not been read."""

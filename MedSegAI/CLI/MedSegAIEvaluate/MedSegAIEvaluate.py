@@ -33,9 +33,8 @@ from MedSegAICore.errors import InvalidRequest
 from MedSegAICore.evaluation.datasets.dataset import load_dataset
 from MedSegAICore.evaluation.error_maps import combined_error_map
 from MedSegAICore.evaluation.file_comparison import FilePair
-from MedSegAICore.evaluation.file_job import case_name, job_of_files, pairs_in
+from MedSegAICore.evaluation.file_job import job_of_files, pairs_in
 from MedSegAICore.evaluation.job import RECORDS, Job, run_job
-from MedSegAICore.evaluation.label_files import wanted_labels
 from MedSegAICore.evaluation.model_job import SUPPORT_METHODS, job_of_models
 from MedSegAICore.evaluation.next_click import ClickRule
 from MedSegAICore.evaluation.protocols.plans import (
@@ -52,6 +51,7 @@ from MedSegAICore.evaluation.protocols.plans import (
 from MedSegAICore.evaluation.report.evaluation import Evaluation
 from MedSegAICore.evaluation.statistics import mean_with_interval
 from MedSegAICore.images import image_from_array, write_image
+from MedSegAICore.label_files import file_stem, wanted_labels
 
 NAME = "MedSegAI Evaluate"
 PROTOCOLS = ("interactive", "few-shot", "in-context", "raters")
@@ -182,7 +182,7 @@ def job_of_two_files(options: argparse.Namespace) -> Found:
     if not options.prediction.is_file():
         message = f"There is no file '{options.prediction}'."
         raise InvalidRequest(message, "Choose an existing file.")
-    pair = FilePair(case_name(options.reference), options.prediction, options.reference)
+    pair = FilePair(file_stem(options.reference), options.prediction, options.reference)
     return compared_files(options, [pair], "files"), []
 
 

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from ..engine.run import Run
 from ..errors import InvalidImage, MedSegAIError
 from ..geometry import VolumeGeometry
+from ..label_files import Labels, read_grid, read_labels, union_of_names
+from ..label_grids import check_grids, placed_on
 from ..volume import ImageVolume
-from .label_files import Labels, read_grid, read_labels, union_of_names
-from .label_grids import check_grids, placed_on
 from .metrics.pair import MaskPair, pairs_of
 from .protocols.judge import Judge
 from .work import CaseRecord, Quantity, WorkItem

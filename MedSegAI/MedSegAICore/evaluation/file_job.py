@@ -9,13 +9,11 @@ from pathlib import Path
 from ..engine.run import Run
 from ..errors import InvalidRequest
 from ..geometry import VolumeGeometry
+from ..label_files import ENDINGS, file_stem
 from .file_comparison import FileComparison, FilePair
 from .job import Job
 from .report.files import Mask
 from .work import CaseRecord
-
-ENDINGS = (".seg.nrrd", ".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd", ".png", ".tif", ".tiff")
-"""Files that hold labels; the first ending that fits is taken off to get the name of a case."""
 
 
 def job_of_files(
@@ -89,12 +87,6 @@ def pairs_in(predictions: Path, references: Path) -> tuple[list[FilePair], list[
     return pairs, [file for name, file in predicted.items() if name not in wanted]
 
 
-def case_name(file: Path) -> str:
-    """Return the name of a file without its ending, which may have several parts."""
-    ending = next((ending for ending in ENDINGS if file.name.lower().endswith(ending)), file.suffix)
-    return file.name[: len(file.name) - len(ending)]
-
-
 def _by_name(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         message = f"There is no folder '{folder}'."
@@ -103,7 +95,7 @@ def _by_name(folder: Path) -> dict[str, Path]:
     for file in sorted(folder.iterdir()):
         if file.name.startswith(".") or not file.name.lower().endswith(ENDINGS):
             continue
-        name = case_name(file)
+        name = file_stem(file)
         if name in found:
             message = f"'{found[name].name}' and '{file.name}' in '{folder}' have one name."
             raise InvalidRequest(message, "Keep one file of each name.")

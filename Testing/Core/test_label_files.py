@@ -7,10 +7,10 @@ import pytest
 import SimpleITK as sitk
 from fakes.grids import SOME_ORDERS_AND_FLIPS, stored_as
 from MedSegAICore.errors import GeometryMismatch, InvalidImage, InvalidRequest
-from MedSegAICore.evaluation.label_files import read_grid, read_labels, wanted_labels
-from MedSegAICore.evaluation.label_grids import check_grids, placed_on
 from MedSegAICore.geometry import VolumeGeometry
 from MedSegAICore.images import image_from_array
+from MedSegAICore.label_files import read_grid, read_labels, wanted_labels
+from MedSegAICore.label_grids import check_grids, placed_on
 from MedSegAICore.segmentation_file import NamedMask, write_segmentation
 from MedSegAICore.volume import VolumePatch
 

@@ -13,12 +13,17 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from ..errors import InvalidImage, InvalidRequest
-from ..geometry import VolumeGeometry
-from ..images import LARGEST_LABEL, geometry_of, open_image, read_voxels
+from .errors import InvalidImage, InvalidRequest
+from .geometry import VolumeGeometry
+from .images import LARGEST_LABEL, geometry_of, open_image, read_voxels
 
 Place = tuple[int, int]
 """Layer and value of a structure."""
+
+SEGMENTATION_ENDING = ".seg.nrrd"
+IMAGE_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd", ".png", ".tif", ".tiff")
+ENDINGS = (SEGMENTATION_ENDING, *IMAGE_ENDINGS)
+"""Files that hold images or labels; the first ending that fits is taken off to get a name."""
 
 NO_LABELS = "Choose a label map; turn a probability into one with a threshold first."
 
@@ -79,6 +84,22 @@ class Labels:
         return replace(self, places=places, has_names=True)
 
 
+def is_segmentation(file: Path) -> bool:
+    """Tell from its name whether a file is a segmentation of Slicer."""
+    return file.name.lower().endswith(SEGMENTATION_ENDING)
+
+
+def is_image(file: Path) -> bool:
+    """Tell from its name whether a file holds an image or a label map."""
+    return file.name.lower().endswith(IMAGE_ENDINGS) and not is_segmentation(file)
+
+
+def file_stem(file: Path) -> str:
+    """Return the name of a file without its ending, which may have several parts."""
+    ending = next((ending for ending in ENDINGS if file.name.lower().endswith(ending)), file.suffix)
+    return file.name[: len(file.name) - len(ending)]
+
+
 def read_labels(path: Path) -> Labels:
     """Return the structures of a label map or of a `.seg.nrrd` file.
 
@@ -89,8 +110,8 @@ def read_labels(path: Path) -> Labels:
     ShearedGeometry, GeometryMismatch
         The voxels do not lie on a grid with right angles.
     """
-    is_segmentation = path.name.lower().endswith(".seg.nrrd")
-    reader = open_image(path, is_layered=is_segmentation)
+    has_segments = is_segmentation(path)
+    reader = open_image(path, is_layered=has_segments)
     image = read_voxels(reader, path)
     array = sitk.GetArrayViewFromImage(image)
     shape = geometry_of(image).shape
@@ -99,7 +120,7 @@ def read_labels(path: Path) -> Labels:
     else:
         layers = [np.array(array).reshape(shape)]
     layers = [_whole_numbers(layer, path) for layer in layers]
-    places = _segment_places(reader, path) if is_segmentation else {}
+    places = _segment_places(reader, path) if has_segments else {}
     if places:
         return Labels(tuple(layers), geometry_of(image), places, True)
     numbered = {f"label {value}": (0, value) for value in _values_in(layers[0])}

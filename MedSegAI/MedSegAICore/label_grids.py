@@ -9,9 +9,9 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from ..errors import GeometryMismatch
-from ..geometry import VolumeGeometry
-from ..images import image_from_array
+from .errors import GeometryMismatch
+from .geometry import VolumeGeometry
+from .images import image_from_array
 from .label_files import Labels
 
 LATTICE_TOLERANCE = 1e-3
