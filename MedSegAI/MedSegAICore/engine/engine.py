@@ -187,14 +187,18 @@ class Engine:
 
         Raises
         ------
+        LicenceNotAccepted
+            The licence of its weights must be accepted first.
         WeightsMissing
             None was named, and none is in the weights folders.
         """
         spec = self.models()[model]
         if spec.weights is None:
             return None
+        from ..models.licences import check_licence
         from ..models.weights import find_weights
 
+        check_licence(spec)
         return self._weights[model] if model in self._weights else find_weights(spec)
 
     def _spec_of_task(self, task: Task) -> ModelSpec:

@@ -192,6 +192,8 @@ def test_a_licence_that_must_be_accepted_keeps_also_a_loaded_model_from_running(
     engine = engine_with(spec)
 
     with pytest.raises(LicenceNotAccepted):
+        engine.weights_file("quick")
+    with pytest.raises(LicenceNotAccepted):
         engine.segment(a_request("quick"))
     licences.accept_licence(spec)
     assert engine.segment(a_request("quick")).mask.array.any()
