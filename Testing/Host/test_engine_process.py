@@ -15,6 +15,7 @@ from fakes.models import fake_engine
 from fakes.requests import a_request
 from Host import qt_shim as qt
 from Host.processes import pid_of
+from MedSegAICore.engine.service import VOLUMES_LIMIT
 from MedSegAICore.errors import Cancelled, EngineFault, EngineLost, InvalidRequest, UnknownModel
 from MedSegAICore.prompts import SlicePlane
 from MedSegAICore.request import SliceScope, VolumeScope
@@ -112,10 +113,10 @@ def test_a_volume_is_uploaded_again_to_a_new_process(engine, uploads) -> None:
 
 
 def test_a_volume_that_the_process_has_dropped_is_uploaded_again(engine, uploads) -> None:
-    for seed in (0, 1, 2, 3, 4, 0):
+    for seed in (*range(VOLUMES_LIMIT + 1), 0):
         engine.segmentAndWait(a_request("quick", seed=seed))
 
-    assert len(uploads) == 6
+    assert len(uploads) == VOLUMES_LIMIT + 2
 
 
 def test_a_volume_that_never_arrives_has_a_name(engine, monkeypatch) -> None:

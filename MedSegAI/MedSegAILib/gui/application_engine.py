@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import cache
 
 from MedSegAICore.engine.run import CancelToken
+from MedSegAICore.fewshot.fit import FitReport, FitRequest
 from MedSegAICore.request import SegmentationRequest
 from MedSegAICore.result import SegmentationResult
 
@@ -25,7 +26,7 @@ def applicationEngine() -> EngineProcess:
 
 
 class WaitingEngine:
-    """The shared engine process with the method of `Engine`: whoever asks waits, the application goes on."""
+    """The shared engine process with the methods of `Engine`: whoever asks waits, the application goes on."""
 
     def segment(
         self,
@@ -34,3 +35,11 @@ class WaitingEngine:
         cancel: CancelToken | None = None,
     ) -> SegmentationResult:
         return applicationEngine().segmentAndWait(request, progress or (lambda *_words: None), cancel)
+
+    def fit(
+        self,
+        request: FitRequest,
+        progress: Callable[[float, str], object] | None = None,
+        cancel: CancelToken | None = None,
+    ) -> FitReport:
+        return applicationEngine().fitAndWait(request, progress or (lambda *_words: None), cancel)

@@ -10,28 +10,24 @@ import logging
 import shutil
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import MedSegAICore.engine
 import qt
 from MedSegAICore.engine.cache import GIBIBYTE
 from MedSegAICore.engine.frames import Frame
-from MedSegAICore.engine.messages import (
-    ask_memory_message,
-    cancel_message,
-    configure_message,
-    read_result_message,
-    segment_message,
-)
+from MedSegAICore.engine.messages import ask_memory_message, cancel_message, configure_message
 from MedSegAICore.engine.run import CancelToken
-from MedSegAICore.errors import Cancelled, EngineFault, EngineLost, MedSegAIError, error_from_message
+from MedSegAICore.errors import Cancelled, EngineFault, EngineLost, MedSegAIError
+from MedSegAICore.fewshot.fit import FitReport, FitRequest
 from MedSegAICore.request import SegmentationRequest
 from MedSegAICore.result import SegmentationResult
 from MedSegAICore.volume import ImageVolume
 from slicer.i18n import tr as _
 
 from .engine_connection import EngineConnection, LogTail
+from .engine_questions import FitQuestion, OnError, OnProgress, Question, SegmentQuestion, silent
 from .event_loop import later
 from .volume_uploads import VolumeUploads
 
@@ -42,29 +38,12 @@ CANCEL_PATIENCE = 1500
 """How long a cancelled job may go on before the process is killed [ms]."""
 
 OnResult = Callable[[SegmentationResult], object]
-OnError = Callable[[MedSegAIError], object]
-OnProgress = Callable[[float, str], object]
+OnFitted = Callable[[FitReport], object]
 
 
 def enginePython() -> str:
     """Return the interpreter for the engine process: Slicer's, or outside Slicer the running one."""
     return shutil.which("PythonSlicer") or sys.executable
-
-
-def _silent(*_arguments: object) -> None:
-    """Do nothing."""
-
-
-@dataclass
-class _Question:
-    """A request that was not yet answered."""
-
-    request: SegmentationRequest
-    onResult: OnResult
-    onError: OnError
-    onProgress: OnProgress
-    wasSent: bool = False
-    wasAskedAgain: bool = False
 
 
 class EngineProcess:
@@ -94,7 +73,7 @@ class EngineProcess:
         self._log = LogTail()
         self._connection: EngineConnection | None = None
         self._uploads: VolumeUploads | None = None
-        self._questions: dict[int, _Question] = {}
+        self._questions: dict[int, Question] = {}
         self._hello: dict | None = None
         self._greetings: list[tuple[Callable[[dict], object], OnError]] = []
         self._memoryAnswers: list[Callable[[int, tuple[str, ...]], object]] = []
@@ -117,7 +96,7 @@ class EngineProcess:
         """The last of what the process has printed."""
         return self._log.text
 
-    def start(self, onReady: Callable[[dict], object] = _silent, onError: OnError = _silent) -> None:
+    def start(self, onReady: Callable[[dict], object] = silent, onError: OnError = silent) -> None:
         """Start the process ahead of its first use; `onReady` gets its pid, versions and threads."""
         if self._connection is not None and self._hello is not None:
             hello = self._hello
@@ -151,47 +130,29 @@ class EngineProcess:
         if self._connection is None:
             self._connect()
         if self._connection.isOpen:
-            self._uploads.send(image, _silent, _silent)
+            self._uploads.send(image, silent, silent)
 
     def segment(
-        self, request: SegmentationRequest, onResult: OnResult, onError: OnError, onProgress: OnProgress = _silent
+        self, request: SegmentationRequest, onResult: OnResult, onError: OnError, onProgress: OnProgress = silent
     ) -> int:
         """Ask for a segmentation and return its ticket."""
-        self._lastTicket += 1
-        ticket = self._lastTicket
-        others = {other: self._questions[other].request for other in self._ticketsOf(request.segment)}
-        self._questions[ticket] = _Question(request, onResult, onError, onProgress)
-        if any(other.generation > request.generation for other in others.values()):
-            self._fail(ticket, _replaced())
-            return ticket
-        for other, older in others.items():
-            if older.generation < request.generation:
-                self._drop(other, _replaced())
-        self._ask(ticket)
-        return ticket
+        return self._put(SegmentQuestion(request, onResult, onError, onProgress))
+
+    def fit(self, request: FitRequest, onResult: OnFitted, onError: OnError, onProgress: OnProgress = silent) -> int:
+        """Ask to learn from examples and return the ticket; `onResult` gets the `FitReport`."""
+        return self._put(FitQuestion(request, onResult, onError, onProgress))
 
     def segmentAndWait(
-        self, request: SegmentationRequest, onProgress: OnProgress = _silent, cancel: CancelToken | None = None
+        self, request: SegmentationRequest, onProgress: OnProgress = silent, cancel: CancelToken | None = None
     ) -> SegmentationResult:
         """Return the answer to `request`, for the console; the application stays responsive meanwhile."""
-        loop, outcome, timer = qt.QEventLoop(), [], qt.QTimer()
+        return self._wait(lambda end: self.segment(request, end, end, onProgress), cancel)
 
-        def end(value):
-            outcome.append(value)
-            loop.quit()
-
-        ticket = self.segment(request, end, end, onProgress)
-        if cancel is not None:
-            timer.connect("timeout()", lambda: self.cancel(ticket) if cancel.is_cancelled else None)
-            timer.start(CANCEL_INTERVAL)
-        loop.exec_()
-        timer.stop()
-        if not outcome:
-            message = _("The application is closing.")
-            raise Cancelled(message)
-        if isinstance(outcome[0], MedSegAIError):
-            raise outcome[0]
-        return outcome[0]
+    def fitAndWait(
+        self, request: FitRequest, onProgress: OnProgress = silent, cancel: CancelToken | None = None
+    ) -> FitReport:
+        """Learn from examples and return what was learned, like `segmentAndWait`."""
+        return self._wait(lambda end: self.fit(request, end, end, onProgress), cancel)
 
     def cancel(self, ticket: int) -> None:
         """End `ticket` with `Cancelled`; its job stops at its next step, or with the process a little later."""
@@ -226,30 +187,69 @@ class EngineProcess:
             self._uploads.stop()
         self._cancelled.clear()
 
+    def _put(self, question: Question) -> int:
+        """Take a question; a newer one of the same subject drops older ones."""
+        self._lastTicket += 1
+        ticket = self._lastTicket
+        others = {other: old for other, old in self._questions.items() if old.subject == question.subject}
+        self._questions[ticket] = question
+        if any(other.generation > question.generation for other in others.values()):
+            self._fail(ticket, _replaced())
+            return ticket
+        for other, older in others.items():
+            if older.generation < question.generation:
+                self._drop(other, _replaced())
+        self._ask(ticket)
+        return ticket
+
+    def _wait(self, ask: Callable[[Callable[[Any], object]], int], cancel: CancelToken | None) -> Any:
+        """Ask, and let the event loop run until the answer is there."""
+        loop, outcome, timer = qt.QEventLoop(), [], qt.QTimer()
+
+        def end(value):
+            outcome.append(value)
+            loop.quit()
+
+        ticket = ask(end)
+        if cancel is not None:
+            timer.connect("timeout()", lambda: self.cancel(ticket) if cancel.is_cancelled else None)
+            timer.start(CANCEL_INTERVAL)
+        loop.exec_()
+        timer.stop()
+        if not outcome:
+            message = _("The application is closing.")
+            raise Cancelled(message)
+        if isinstance(outcome[0], MedSegAIError):
+            raise outcome[0]
+        return outcome[0]
+
     def _ask(self, ticket: int) -> None:
-        """Send the question, once the process has its volume."""
+        """Send the question, once the process has its images."""
         question = self._questions[ticket]
         question.wasSent = False
         if self._connection is None:
             self._connect()
         if not self._connection.isOpen:  # it could not be started; all questions are about to end with that error
             return
-        image = question.request.image
-        self._uploads.send(image, lambda: self._send(ticket), lambda error: self._fail(ticket, error))
+        self._upload(ticket, question.images)
+
+    def _upload(self, ticket: int, images: tuple[ImageVolume, ...]) -> None:
+        """Hand the images over, one by one, then send the question."""
+        if ticket not in self._questions:  # cancelled or replaced meanwhile
+            return
+        if not images:
+            self._send(ticket)
+            return
+        self._uploads.send(images[0], lambda: self._upload(ticket, images[1:]), lambda error: self._fail(ticket, error))
 
     def _send(self, ticket: int) -> None:
-        """Send the question, for which the process has the volume by now."""
-        question = self._questions.get(ticket)
-        if question is None:  # cancelled or replaced meanwhile
-            return
+        """Send the question, for which the process has the images by now."""
+        question = self._questions[ticket]
         try:
-            self._connection.send(segment_message(ticket, question.request))
+            self._connection.send(question.message(ticket))
             question.wasSent = True
         except MedSegAIError as error:
             self._fail(ticket, error)
-
-    def _ticketsOf(self, segment: str) -> list[int]:
-        return [ticket for ticket, question in self._questions.items() if question.request.segment == segment]
 
     def _drop(self, ticket: int, error: MedSegAIError) -> None:
         """End a ticket, and ask the process to stop its job if it has heard of it."""
@@ -287,27 +287,24 @@ class EngineProcess:
         if question is None:  # cancelled or replaced: the answer is stale
             return
         if kind == "need_volume":
-            self._askAgain(ticket)
+            self._askAgain(ticket, frame.header["image"])
             return
         del self._questions[ticket]
         try:
-            if kind == "error":
-                raise error_from_message(frame.header["error"])
-            result = read_result_message(frame)
-            _checkBelongs(result, question.request)
+            result = question.answer(frame)
         except MedSegAIError as error:
             self._call(question.onError, error)
         else:
             self._call(question.onResult, result)
 
-    def _askAgain(self, ticket: int) -> None:
-        """Send the question once more with its volume, which the process has dropped."""
+    def _askAgain(self, ticket: int, fingerprint: str) -> None:
+        """Send the question once more with a volume that the process has dropped."""
         question = self._questions[ticket]
-        if question.wasAskedAgain:
+        if fingerprint in question.askedAgain:
             self._fail(ticket, EngineFault(_("The engine process does not accept the volume.")))
             return
-        question.wasAskedAgain = True
-        self._uploads.forget(question.request.image.fingerprint)
+        question.askedAgain.add(fingerprint)
+        self._uploads.forget(fingerprint)
         self._ask(ticket)
 
     def _lost(self, error: MedSegAIError) -> None:
@@ -338,10 +335,3 @@ class EngineProcess:
 
 def _replaced() -> Cancelled:
     return Cancelled(_("A newer request for this segment has replaced this one."))
-
-
-def _checkBelongs(result: SegmentationResult, request: SegmentationRequest) -> None:
-    answered = (result.segment, result.generation, result.provenance.image_fingerprint)
-    if answered != (request.segment, request.generation, request.image.fingerprint):
-        message = _("The engine process has answered another question.")
-        raise EngineFault(message)
