@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 import traceback
@@ -14,6 +15,8 @@ import numpy as np
 from .engine.run import CancelToken
 from .errors import InvalidRequest, MedSegAIError
 from .images import whole_files
+from .recipe import Recipe, task_from_dict
+from .request import Task
 from .result import SegmentationResult
 
 
@@ -120,6 +123,42 @@ def report_text(result: SegmentationResult, warnings: Sequence[str]) -> str:
 def parameters_text(fields: Mapping[str, object]) -> str:
     """Return values that come back to Slicer, one on each line."""
     return "".join(f"{name} = {' '.join(str(value).split())}\n" for name, value in fields.items())
+
+
+def read_recipe(file: Path) -> tuple[Task, Recipe | None]:
+    """Return the task that a JSON file describes, and the recipe unless the file holds a task alone.
+
+    Raises
+    ------
+    InvalidRequest
+        The file cannot be read, is no recipe, or a field is missing, unknown or wrong.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+        values = json.loads(text)
+    except (OSError, ValueError) as error:
+        message = f"The recipe '{file}' cannot be read ({error})."
+        raise InvalidRequest(message, "Choose a recipe that MedSegAI has written.") from error
+    if isinstance(values, dict) and "kind" in values:
+        return task_from_dict(values), None
+    recipe = Recipe.from_json(text)
+    return recipe.task, recipe
+
+
+def recipe_differences(recipe: Recipe, result: SegmentationResult) -> list[str]:
+    """Say why a result may differ from the one that the recipe was written for."""
+    made = result.provenance
+    found = []
+    if recipe.image_fingerprint != made.image_fingerprint:
+        found.append("The recipe was made on another image.")
+    if recipe.weights_hash != made.weights_hash:
+        found.append("The recipe was made with other weights.")
+    changed = [name for name, version in recipe.versions.items() if made.versions.get(name, version) != version]
+    if changed:
+        found.append(f"The recipe was made with other versions of: {', '.join(changed)}.")
+    if (recipe.device, recipe.threads) != (made.device, made.threads):
+        found.append("The recipe was made on another device or with another number of threads.")
+    return found
 
 
 def write_text(file: Path, text: str) -> None:

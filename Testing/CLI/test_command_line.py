@@ -12,7 +12,8 @@ import SimpleITK as sitk
 from CLI.conftest import CENTER, started
 from MedSegAICore import __version__
 from MedSegAICore.images import image_from_array, read_image
-from MedSegAICore.recipe import Recipe
+from MedSegAICore.recipe import Recipe, task_to_dict
+from MedSegAICore.request import FewShotTask
 
 OUTSIDE = CENTER + np.array([(14, 0, 0), (-14, 0, 0), (0, 14, 0)])
 
@@ -63,6 +64,17 @@ def test_a_recipe_on_another_image_says_so(scan, command, capsys):
     printed = capsys.readouterr().out
     assert "Warning: The recipe was made on another image." in printed
     assert "Warning: The recipe was made with other versions of: numpy." in printed
+
+
+def test_a_recipe_of_examples_is_sent_to_the_command_for_examples(scan, command, capsys):
+    recipe = scan.folder / "recipe.json"
+    recipe.write_text(json.dumps(task_to_dict(FewShotTask(scan.folder / "organs.safetensors"))))
+    assert command(scan.image, scan.folder / "labels.nrrd", "--recipe", recipe) == 1
+    said = capsys.readouterr().err
+    assert said == (
+        "The recipe 'recipe.json' is of a result that was learned from examples, not prompted. "
+        "Run it with MedSegAIFewShot.\n"
+    )
 
 
 def test_a_task_alone_is_a_recipe_too(scan, command):

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +23,8 @@ from MedSegAICore.command_line import (
     joined,
     numbers,
     optional_path,
+    read_recipe,
+    recipe_differences,
     report_end,
     report_progress,
     report_start,
@@ -38,7 +39,7 @@ from MedSegAICore.geometry import Float64, canonical_geometry
 from MedSegAICore.images import check_label_value, read_image, write_labels
 from MedSegAICore.markups import read_markups, region_prompt
 from MedSegAICore.prompts import BoxPrompt, MaskPrompt, PointPrompt, Prompt, ScribblePrompt, SlicePlane
-from MedSegAICore.recipe import Recipe, task_from_dict
+from MedSegAICore.recipe import Recipe
 from MedSegAICore.request import (
     CleanUp,
     Direction,
@@ -134,15 +135,14 @@ def run(options: argparse.Namespace, cancel: CancelToken) -> None:
     report_start(NAME, "Reading")
     check_output(options)
     image = read_image(options.image)
-    recipe = read_recipe(options.recipe) if options.recipe else None
-    task = recipe.task if isinstance(recipe, Recipe) else recipe or task_from_options(options, image)
+    task, recipe = prompts_of_recipe(options.recipe) if options.recipe else (task_from_options(options, image), None)
     weights = {task.model: options.weights} if options.weights else None
     engine = Engine(options.device, weights)
     result = engine.segment(SegmentationRequest(image, task), report_progress, cancel)
     if cancel.is_cancelled:
         message = "The run was cancelled."
         raise Cancelled(message)
-    warnings = [*result.warnings, *(differences(recipe, result) if isinstance(recipe, Recipe) else ())]
+    warnings = [*result.warnings, *(recipe_differences(recipe, result) if recipe else ())]
     write(options, result, warnings)
     for warning in warnings:
         say(f"Warning: {warning}")
@@ -249,31 +249,13 @@ def anchor(prompt: Prompt) -> Float64:
     return prompt.points_ras[0]
 
 
-def read_recipe(file: Path) -> Recipe | PromptTask:
-    """Return what a JSON file holds: the recipe of a result, or a task alone."""
-    try:
-        text = file.read_text(encoding="utf-8")
-        values = json.loads(text)
-    except (OSError, ValueError) as error:
-        message = f"The recipe '{file}' cannot be read ({error})."
-        raise InvalidRequest(message, "Choose a recipe that MedSegAI has written.") from error
-    return task_from_dict(values) if isinstance(values, dict) and "kind" in values else Recipe.from_json(text)
-
-
-def differences(recipe: Recipe, result: SegmentationResult) -> list[str]:
-    """Say why a result may differ from the one that the recipe was written for."""
-    made = result.provenance
-    found = []
-    if recipe.image_fingerprint != made.image_fingerprint:
-        found.append("The recipe was made on another image.")
-    if recipe.weights_hash != made.weights_hash:
-        found.append("The recipe was made with other weights.")
-    changed = [name for name, version in recipe.versions.items() if made.versions.get(name, version) != version]
-    if changed:
-        found.append(f"The recipe was made with other versions of: {', '.join(changed)}.")
-    if (recipe.device, recipe.threads) != (made.device, made.threads):
-        found.append("The recipe was made on another device or with another number of threads.")
-    return found
+def prompts_of_recipe(file: Path) -> tuple[PromptTask, Recipe | None]:
+    """Return the prompts and settings of a recipe, and the recipe unless the file holds a task alone."""
+    task, recipe = read_recipe(file)
+    if not isinstance(task, PromptTask):
+        message = f"The recipe '{file.name}' is of a result that was learned from examples, not prompted."
+        raise InvalidRequest(message, "Run it with MedSegAIFewShot.")
+    return task, recipe
 
 
 def write(options: argparse.Namespace, result: SegmentationResult, warnings: Sequence[str]) -> None:
