@@ -10,7 +10,15 @@ from Host.nodes import segment_array
 from MedSegAICore.errors import InvalidRequest
 from MedSegAICore.volume import VolumePatch
 from MedSegAILib.mrml.editor import LogicEditor
-from MedSegAILib.mrml.segments import ModificationMode, SegmentWriter
+from MedSegAILib.mrml.segments import (
+    Change,
+    ModificationMode,
+    SegmentLook,
+    SegmentWriter,
+    SegmentWriting,
+    lookOf,
+    tagOf,
+)
 from MedSegAILib.mrml.volumes import imageVolume
 
 
@@ -221,3 +229,49 @@ def test_the_grid_of_a_segmentation_is_known_without_filling_a_volume(editor, vo
     grid = editor.referenceGeometryImage()
     assert grid.GetDimensions() == volumeNode.GetImageData().GetDimensions()
     assert grid.GetPointData().GetScalars() is None
+
+
+LOOK = SegmentLook((0.2, 0.4, 0.9), "Segmentation category~SCT^1^Tissue~SCT^2^Liver~^^~Anatomic~^^~^^")
+
+
+def test_several_segments_are_one_step_of_undo(writer, editor, segmentationNode, box, shown):
+    segmentation = segmentationNode.GetSegmentation()
+    old = writer.write(segmentationNode, box(*FIRST), name="Liver").segmentId
+    writings = [
+        SegmentWriting((Change(box(*SECOND)),), old),
+        SegmentWriting((Change(box(np.s_[0:1], np.s_[0:3], np.s_[0:3])),), name="Spleen", look=LOOK, tags={"A": "b"}),
+    ]
+
+    first, second = writer.writeSegments(segmentationNode, writings)
+
+    np.testing.assert_array_equal(shown(first.segmentId), stored(SECOND))
+    spleen = segmentation.GetSegment(second.segmentId)
+    assert (spleen.GetName(), tagOf(spleen, "A")) == ("Spleen", "b")
+    assert lookOf(spleen) == LOOK
+    editor.undo()
+    assert segmentation.GetNumberOfSegments() == 1
+    np.testing.assert_array_equal(shown(old), stored(FIRST))
+    editor.redo()
+    assert segmentation.GetNumberOfSegments() == 2
+    np.testing.assert_array_equal(shown(old), stored(SECOND))
+    assert lookOf(segmentation.GetSegment(second.segmentId)) == LOOK
+
+
+def test_of_several_segments_an_empty_one_is_left_alone(writer, segmentationNode, box, shown):
+    empty = SegmentWriting((Change(box(np.s_[0:0])),), name="Nothing")
+
+    left, written = writer.writeSegments(segmentationNode, [empty, SegmentWriting((Change(box(*FIRST)),))])
+
+    assert left.segmentId is None
+    assert "empty" in left.warnings[0]
+    assert segmentationNode.GetSegmentation().GetNumberOfSegments() == 1
+    np.testing.assert_array_equal(shown(written.segmentId), stored(FIRST))
+
+
+def test_several_segments_are_written_all_or_none(writer, segmentationNode, box):
+    writings = [SegmentWriting((Change(box(*FIRST)),)), SegmentWriting((Change(box(*SECOND)),), "absent")]
+
+    with pytest.raises(InvalidRequest, match="absent"):
+        writer.writeSegments(segmentationNode, writings)
+
+    assert segmentationNode.GetSegmentation().GetNumberOfSegments() == 0

@@ -19,7 +19,7 @@ PATIENCE = 400
 class _Run:
     """A question that waits for its answer."""
 
-    image: object = None
+    images: tuple = ()
     ticket: int = 0
     fraction: float = 0.0
     text: str = ""
@@ -27,8 +27,8 @@ class _Run:
 
     @property
     def isLoading(self):
-        """Whether the image is still on its way to the engine process, which ends with its fingerprint."""
-        return self.image is not None and not self.image.has_fingerprint
+        """Whether an image is still on its way to the engine process, which ends with its fingerprint."""
+        return not all(image.has_fingerprint for image in self.images)
 
 
 class RunController:
@@ -75,7 +75,22 @@ class RunController:
         onResult, onError
             Called later, from the event loop, one of them once, unless the question was dropped or cancelled.
         """
-        run = self._runs[key] = _Run(image)
+        # the clock numbers the questions of all panels: the newest has the highest number
+        request = SegmentationRequest(image, task, segment=key, generation=time.monotonic_ns())
+        self._begin(key, (image,), lambda *heard: self._engine.segment(request, *heard), onResult, onError)
+
+    def learn(self, key, request, onResult, onError):
+        """Ask to learn from examples; `request` is a `FitRequest`, the others are as for `ask`."""
+        images = tuple(example.image for example in request.examples)
+        self._begin(key, images, lambda *heard: self._engine.fit(request, *heard), onResult, onError)
+
+    def isUnderWay(self, start):
+        """Tell whether an answer is awaited whose key begins with `start`."""
+        return any(key.startswith(start) for key in self._runs)
+
+    def _begin(self, key, images, ask, onResult, onError):
+        """Note a run and call `ask` with the three functions that hear of it."""
+        run = self._runs[key] = _Run(images)
 
         def end(handler, value):
             if self._runs.get(key) is not run:  # a newer question or a cancel has overtaken this answer
@@ -89,10 +104,7 @@ class RunController:
             if self._runs.get(key) is run:
                 self._onChange()
 
-        # the clock numbers the questions of all panels: the newest has the highest number
-        request = SegmentationRequest(image, task, segment=key, generation=time.monotonic_ns())
-        run.ticket = self._engine.segment(
-            request,
+        run.ticket = ask(
             lambda result: end(onResult, result),
             lambda error: end(onError if not isinstance(error, Cancelled) else _ignore, error),
             report,

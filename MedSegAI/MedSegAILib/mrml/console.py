@@ -66,7 +66,7 @@ def segment(
         What went wrong and what to do next.
     """
     request = requestFromNodes(volumeNode, prompts, segmentName, **settings)
-    result = (engine or _newEngine()).segment(request, progress, cancel)
+    result = (engine or newEngine()).segment(request, progress, cancel)
     return writeResult(result, volumeNode, segmentationNode, segmentName, editor)
 
 
@@ -85,10 +85,7 @@ def writeResult(result, volumeNode, segmentationNode=None, segmentName="Segment"
     NodeRemoved
         The volume or the segmentation is not in the scene any more.
     """
-    for node in (volumeNode, segmentationNode):
-        if node is not None and node.GetScene() is None:
-            message = _("'{name}' was removed from the scene while it was worked on.").format(name=node.GetName())
-            raise NodeRemoved(message)
+    checkInScene(volumeNode, segmentationNode)
     ownNode = None
     if segmentationNode is None:
         segmentationNode = ownNode = addSegmentation(volumeNode)
@@ -99,6 +96,14 @@ def writeResult(result, volumeNode, segmentationNode=None, segmentName="Segment"
             ownNode.GetScene().RemoveNode(ownNode)
         raise
     return written.segmentId, replace(result, warnings=(*result.warnings, *written.warnings))
+
+
+def checkInScene(*nodes):
+    """Raise `NodeRemoved` if one of the nodes, as far as they are given, has left the scene."""
+    for node in nodes:
+        if node is not None and node.GetScene() is None:
+            message = _("'{name}' was removed from the scene while it was worked on.").format(name=node.GetName())
+            raise NodeRemoved(message)
 
 
 def addSegmentation(volumeNode):
@@ -130,7 +135,8 @@ def _asPrompts(prompt, geometry):
     return (prompt,)
 
 
-def _newEngine():
+def newEngine():
+    """Return an engine that computes in this process."""
     from MedSegAICore.engine.engine import Engine  # the engine is not needed to open the console's functions
 
     return Engine()

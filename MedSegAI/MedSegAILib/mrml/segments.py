@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Protocol
 
 import numpy as np
 import slicer
+import vtk
 from MedSegAICore.errors import InvalidRequest
 from MedSegAICore.volume import VolumePatch
 
@@ -46,6 +47,37 @@ class Change:
 
     mask: VolumePatch
     mode: ModificationMode = ModificationMode.SET
+
+
+@dataclass(frozen=True)
+class SegmentLook:
+    """Colour (red, green, blue in [0, 1]) and terminology, as Slicer keeps it, of a segment."""
+
+    color: tuple[float, float, float]
+    terminology: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentWriting:
+    """What is written into one segment.
+
+    Parameters
+    ----------
+    changes
+        `Change`s, made one after the other.
+    segmentId
+        The segment; None adds a new one.
+    name, look
+        Of a new segment; without a `SegmentLook` it gets Slicer's next colour.
+    tags
+        Text to keep with the segment; undo brings the old text back.
+    """
+
+    changes: Sequence[Change]
+    segmentId: str | None = None
+    name: str = "Segment"
+    look: SegmentLook | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -106,31 +138,82 @@ class SegmentWriter:
 
     def writeChanges(self, segmentationNode, changes, segmentId=None, name="Segment", tags=None):
         """Make several changes to a segment, one after the other, in one step of undo; otherwise like `write`."""
-        segmentation = segmentationNode.GetSegmentation()
-        if segmentId is not None and segmentation.GetSegment(segmentId) is None:
-            message = _("'{name}' has no segment '{segment}'.")
-            message = message.format(name=segmentationNode.GetName(), segment=segmentId)
-            raise InvalidRequest(message, _("Choose a segment of this segmentation."))
+        writing = SegmentWriting(changes, segmentId, name, tags=tags or {})
+        return self.writeSegments(segmentationNode, (writing,))[0]
+
+    def writeSegments(self, segmentationNode, writings):
+        """Write several segments in one step of undo.
+
+        Parameters
+        ----------
+        segmentationNode
+            As for `write`; errors are the same, and nothing is changed then.
+        writings
+            A `SegmentWriting` for every segment.
+
+        Returns
+        -------
+        list of WrittenSegment
+            One for each; where all masks are empty the segment stays as it is.
+        """
         grid = self.editor.referenceGeometryImage()
-        modifiers, warnings = [], []
-        for change in changes:
-            array, offset, said = _onGrid(change.mask, segmentationNode, grid)
-            warnings += said
-            if not array.any():
-                continue
-            if segmentId is not None and change.mode is ModificationMode.SET:
-                array, offset = _coveringOld(array, offset, segmentationNode, segmentId, grid)
-            modifiers.append((orientedImage(array, imageToWorld(grid), offset), change.mode))
-        warnings = tuple(dict.fromkeys(warnings))
+        prepared = [_prepared(segmentationNode, writing, grid) for writing in writings]
+        if any(modifiers for modifiers, _warnings in prepared):
+            self.editor.saveStateForUndo()
+        return [
+            self._write(segmentationNode, writing, modifiers, warnings)
+            for writing, (modifiers, warnings) in zip(writings, prepared, strict=True)
+        ]
+
+    def _write(self, segmentationNode, writing, modifiers, warnings):
         if not modifiers:
             return WrittenSegment(None, warnings)
-        self.editor.saveStateForUndo()
+        segmentation, segmentId = segmentationNode.GetSegmentation(), writing.segmentId
         if segmentId is None:
-            segmentId = segmentation.AddEmptySegment("", name)
+            segmentId = segmentation.AddEmptySegment("", writing.name)
+            if writing.look is not None:
+                giveLook(segmentation.GetSegment(segmentId), writing.look)
         for modifier, mode in modifiers:
             self.editor.modifySegmentByLabelmap(segmentationNode, segmentId, modifier, mode)
-        _setTags(segmentation.GetSegment(segmentId), tags or {})
+        _setTags(segmentation.GetSegment(segmentId), writing.tags)
         return WrittenSegment(segmentId, warnings)
+
+
+def lookOf(segment):
+    """Return the `SegmentLook` of a segment."""
+    return SegmentLook(tuple(segment.GetColor()), tagOf(segment, segment.GetTerminologyEntryTagName()))
+
+
+def giveLook(segment, look):
+    """Give a segment another look."""
+    segment.SetColor(*look.color)
+    if look.terminology:
+        segment.SetTag(segment.GetTerminologyEntryTagName(), look.terminology)
+
+
+def tagOf(segment, name):
+    """Return a tag of a segment; "" if it has none of that name."""
+    text = vtk.reference("")
+    return str(text) if segment.GetTag(name, text) else ""
+
+
+def _prepared(segmentationNode, writing, grid):
+    """Return the images to write with their modes, and warnings."""
+    segmentId = writing.segmentId
+    if segmentId is not None and segmentationNode.GetSegmentation().GetSegment(segmentId) is None:
+        message = _("'{name}' has no segment '{segment}'.")
+        message = message.format(name=segmentationNode.GetName(), segment=segmentId)
+        raise InvalidRequest(message, _("Choose a segment of this segmentation."))
+    modifiers, warnings = [], []
+    for change in writing.changes:
+        array, offset, said = _onGrid(change.mask, segmentationNode, grid)
+        warnings += said
+        if not array.any():
+            continue
+        if segmentId is not None and change.mode is ModificationMode.SET:
+            array, offset = _coveringOld(array, offset, segmentationNode, segmentId, grid)
+        modifiers.append((orientedImage(array, imageToWorld(grid), offset), change.mode))
+    return modifiers, tuple(dict.fromkeys(warnings))
 
 
 def _onGrid(mask: VolumePatch, segmentationNode, grid):
