@@ -158,7 +158,6 @@ def measured(dataset: Dataset, scheme: str, method: SENetMethod, label: str, mos
 
 def row(scheme: str, fold: int, label: str, dice: Mapping[str, float], seed: int) -> list[str]:
     found = mean_with_interval(list(dice.values()), list(dice), seed)
-    authors = f"about {AUTHORS[label]:.2f}" if label in AUTHORS and scheme.startswith("Roy") else "-"
     interval = f"({found.lower:.3f} to {found.upper:.3f})" if isfinite(found.lower) else "(-)"
     return [
         scheme,
@@ -188,7 +187,9 @@ def main() -> None:
             for label in labels:
                 dice = measured(dataset, scheme, method, label, arguments.subjects, arguments.seed)
                 values[f"{scheme}, {label}"] = dice
-                rows.append(row(scheme, fold, label, dice, arguments.seed))
+                compares = label in AUTHORS and scheme.startswith("Roy") and arguments.coarser == 1
+                authors = f"about {AUTHORS[label]:.2f}" if compares else "-"
+                rows.append([*row(scheme, fold, label, dice, arguments.seed), authors])
                 print(*rows[-1], sep=" | ", file=sys.stderr, flush=True)
     print(f"python Testing/Benchmarks/senet_protocol.py {' '.join(sys.argv[1:])} (seed {arguments.seed})\n")
     print(markdown_table(["scheme", "fold", "held out", "n", "Dice", "median Dice", "authors' code"], rows))
