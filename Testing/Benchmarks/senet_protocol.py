@@ -166,7 +166,6 @@ def row(scheme: str, fold: int, label: str, dice: Mapping[str, float], seed: int
         str(len(dice)),
         f"{found.mean:.3f} {interval}",
         f"{median(dice.values()):.3f}",
-        authors,
     ]
 
 
