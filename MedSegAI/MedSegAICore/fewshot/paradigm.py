@@ -19,12 +19,9 @@ from ..request import FewShotTask, SegmentationRequest
 from ..result import SegmentationResult, Structure
 from ..task_fields import task_to_dict
 from ..volume import VolumePatch
-from .fit import FitReport, FitRequest
+from .fit import LOW_QUALITY, FitReport, FitRequest
 from .learner import Answer, FewShotLearner, FewShotModel
 from .model_file import load_model, save_model
-
-LOW_QUALITY = 0.6
-"""A Dice that is expected to be lower is worth a warning."""
 
 LEARNING = 0.98
 """Share of the time for learning; the rest is for the file."""
