@@ -103,11 +103,13 @@ def test_an_example_under_a_bending_transform_is_refused(draw) -> None:
 
 def test_a_segmentation_on_another_grid_is_resampled(draw) -> None:
     volume, segmentation = draw(0)
-    fine = add_volume(np.zeros((18, 28, 24)), person(0, SHAPE).image.geometry.ijk_to_ras @ np.diag([0.5, 0.5, 0.5, 1]))
+    halves = np.diag([0.5, 0.5, 0.5, 1])
+    halves[:3, 3] = -0.25  # the first of two halves of a voxel
+    fine = add_volume(np.zeros((18, 28, 24)), person(0, SHAPE).image.geometry.ijk_to_ras @ halves)
 
     drawn, resampled = (exampleFromNodes(node, segmentation).masks["liver"] for node in (volume, fine))
 
-    assert resampled.array.sum() == pytest.approx(8 * drawn.array.sum(), rel=0.1)
+    assert resampled.array.sum() == pytest.approx(8 * drawn.array.sum(), rel=0.2)
 
 
 def test_the_look_of_an_existing_segment_counts_more_than_that_of_the_examples(draw) -> None:
