@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 import SimpleITK as sitk
+from scipy import ndimage
 from scipy.special import expit, logit
 
 from ...engine.cache import ByteBoundedCache
@@ -35,6 +36,9 @@ REGISTERING, ASKING = 0.5, 0.9
 
 LEARNING = 0.1
 """Share of the time for learning, where every example is segmented by what the others teach afterwards."""
+
+SOFTNESS = 0.15
+"""The prior is softened by this share of how far structures are looked for: of one example it is nearly a mask."""
 
 SURE = 1e-4
 """No probability counts as surer than this."""
@@ -109,21 +113,21 @@ class PrototypeLearner:
         self.name = name
         self.weights_hash = method.encoder.weights_hash
         self.device = method.encoder.device
-        self._method = method
+        self.method = method
         self._judges_itself = judges_itself
 
     def fit(self, examples: Sequence[Example], run: Run, seed: int = 0) -> PrototypeModel:  # noqa: ARG002
         """Learn the structures that all examples show; nothing is drawn, so that the seed changes nothing."""
         judges = self._judges_itself and len(examples) > 1
         share = LEARNING if judges else 1.0
-        knowledge = learned(examples, self._method.encoder, run.part(0.0, share))
-        model = PrototypeModel(self.name, knowledge, self._method)
+        knowledge = learned(examples, self.method.encoder, run.part(0.0, share))
+        model = PrototypeModel(self.name, knowledge, self.method)
         return replace(model, leave_one_out=_leave_one_out(model, examples, run.part(share, 1.0))) if judges else model
 
     def restore(self, stored: StoredModel) -> PrototypeModel:
         """Return the model that was stored."""
         knowledge = restored_knowledge(stored, self.name, self.weights_hash)
-        return PrototypeModel(self.name, knowledge, self._method, stored.leave_one_out)
+        return PrototypeModel(self.name, knowledge, self.method, stored.leave_one_out)
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,24 +170,33 @@ class PrototypeModel:
         encoder = self.method.encoder
         expectation = expected(self.knowledge, query, encoder, run.part(0.0, REGISTERING))
         found = self.method.on_slices(self.knowledge, expectation, run.part(REGISTERING, 1.0))
-        prior = expectation.registered.priors.weighted
-        region = look_region(prior, self.knowledge.registered.reach)
-        found = pooled(expectation.on_box(found), prior, self.method.prior_share) * region
         run.check()
-        return expectation.registered, without_stray_parts(found / np.maximum(found.sum(axis=0), 1), prior)
+        found = expectation.on_box(found)
+        return expectation.registered, near_prior(self.knowledge, expectation, found, self.method.prior_share)
 
     def stored(self) -> StoredModel:
         """Return the model as a file keeps it."""
         return stored_knowledge(self.knowledge, self.name, self.method.encoder.weights_hash, self.leave_one_out)
 
 
+def near_prior(knowledge: Knowledge, expectation: Expectation, found: Float32, prior_share: float) -> Float32:
+    """Return probabilities (structures, ...) on the box of a query together with the registered prior.
+
+    They add up to 1 at most; parts that are far from where anything is expected are dropped.
+    """
+    prior, reach = expectation.registered.priors.weighted, knowledge.registered.reach
+    soft = np.stack([ndimage.gaussian_filter(one, SOFTNESS * reach) for one in prior])
+    together = pooled(found, soft, prior_share) * look_region(prior, reach)
+    return without_stray_parts(together / np.maximum(together.sum(axis=0), 1), prior)
+
+
 def pooled(probability: Float32, prior: Float32, share: float) -> Float32:
     """Return what two opinions say together: the weighted mean of their log-odds as a probability.
 
-    What the prior holds for impossible stays so, however alike it looks.
+    What the prior holds for all but impossible stays unlikely, however alike it looks.
     """
     odds = [logit(np.clip(one, SURE, 1 - SURE)) for one in (probability, prior)]
-    return np.asarray(expit((1 - share) * odds[0] + share * odds[1]) * (prior > 0), dtype=np.float32)
+    return np.asarray(expit((1 - share) * odds[0] + share * odds[1]), dtype=np.float32)
 
 
 def _leave_one_out(model: PrototypeModel, examples: Sequence[Example], run: Run) -> Scores:

@@ -21,7 +21,7 @@ SHOTS = 5
 class ByComparison:
     """Prototypes and a fitted head on an encoder's features."""
 
-    prior_share = 0.5
+    prior_share = 0.6
 
     def __init__(self, encoder: SliceEncoder) -> None:
         self.encoder = encoder

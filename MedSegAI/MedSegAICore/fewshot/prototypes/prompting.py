@@ -80,7 +80,7 @@ class ByPrompts:
         The answer on the slice before is the first guess on the next one, from the fullest slice outwards.
     """
 
-    prior_share = 0.25
+    prior_share = 0.4
 
     def __init__(self, encoder: SliceEncoder, segmenter: PromptSegmenter, *, follows: bool = False) -> None:
         self.encoder = encoder

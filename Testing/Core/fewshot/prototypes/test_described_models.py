@@ -46,7 +46,7 @@ def test_learners_on_sam_use_its_checkpoint(name, checkpoint):
         built(name)
     learner = built(name, checkpoint)
     assert (learner.name, len(learner.weights_hash), learner.device) == (name, 64, "cpu, float32")
-    assert isinstance(learner._method, ByPrompts) == (name == "persam_sam_vit_b")
+    assert isinstance(learner.method, ByPrompts) == (name == "persam_sam_vit_b")
 
 
 def test_a_checkpoint_of_sam_is_still_taken_for_sam(checkpoint, tmp_path):

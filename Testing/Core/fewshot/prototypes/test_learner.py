@@ -142,7 +142,7 @@ def test_what_was_stored_gives_the_same_answer_bit_by_bit(make_learner, of_one, 
     [
         ({"weights_hash": "of others"}, "other weights"),
         ({"method": "another"}, "another"),
-        ({"labels": ("liver",)}, ""),
+        ({"labels": ("liver",)}, "support model"),
     ],
 )
 def test_a_model_of_something_else_is_refused(learner, of_two, change, words):

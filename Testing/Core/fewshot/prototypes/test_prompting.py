@@ -152,7 +152,7 @@ def asked_of_people(people):
 def test_people_are_segmented_by_a_model_that_is_prompted(asked_of_people, people, dice_of, follows):
     answer, _ = asked_of_people[follows]
     assert list(answer.probabilities) == ["liver", "kidney"]
-    assert min(dice_of(answer, people[3])) > 0.8
+    assert min(dice_of(answer, people[3])) > 0.75
 
 
 def test_following_gives_the_answer_on_the_slice_before_as_the_first_guess(asked_of_people):
