@@ -37,8 +37,8 @@ REGISTERING, ASKING = 0.5, 0.9
 LEARNING = 0.1
 """Share of the time for learning, where every example is segmented by what the others teach afterwards."""
 
-SOFTNESS = 0.15
-"""The prior is softened by this share of how far structures are looked for: of one example it is nearly a mask."""
+SOFTNESS = 1.0
+"""Standard deviation that the prior is softened by [voxels]: of one example it is nearly a mask."""
 
 SURE = 1e-4
 """No probability counts as surer than this."""
@@ -185,7 +185,7 @@ def near_prior(knowledge: Knowledge, expectation: Expectation, found: Float32, p
     They add up to 1 at most; parts that are far from where anything is expected are dropped.
     """
     prior, reach = expectation.registered.priors.weighted, knowledge.registered.reach
-    soft = np.stack([ndimage.gaussian_filter(one, SOFTNESS * reach) for one in prior])
+    soft = np.stack([ndimage.gaussian_filter(one, SOFTNESS) for one in prior])
     together = pooled(found, soft, prior_share) * look_region(prior, reach)
     return without_stray_parts(together / np.maximum(together.sum(axis=0), 1), prior)
 
