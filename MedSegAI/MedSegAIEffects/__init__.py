@@ -1,5 +1,6 @@
 """The Segment Editor effects; Slicer looks for their classes here, by the names of their files."""
 
+from .AIFewShotEffect import AIFewShotEffect
 from .AIPromptEffect import AIPromptEffect
 
-__all__ = ["AIPromptEffect"]
+__all__ = ["AIFewShotEffect", "AIPromptEffect"]

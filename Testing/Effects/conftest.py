@@ -18,7 +18,9 @@ def real_engine():
     from MedSegAILib.gui.engine_process import EngineProcess
 
     engine = EngineProcess()
-    yield engine
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "1")  # for small images more only wait for each other
+        yield engine
     engine.stop(500)
 
 
@@ -26,8 +28,8 @@ def real_engine():
 def registered(desktop, monkeypatch, real_engine):
     """The effects, registered as the module does it."""
     importlib.import_module("MedSegAIEffects")
-    monkeypatch.setattr(sys.modules["MedSegAIEffects.AIPromptEffect"], "applicationEngine", lambda: real_engine)
     for name in sys.modules["MedSegAIEffects"].__all__:
+        monkeypatch.setattr(sys.modules[f"MedSegAIEffects.{name}"], "applicationEngine", lambda: real_engine)
         desktop.register_effect(EFFECTS / f"{name}.py")
 
 

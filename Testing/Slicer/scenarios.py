@@ -13,6 +13,8 @@ MODULES = {
     "Effects.surroundings": "Effects.prompt_case",
     "Effects.interruptions": "Effects.prompt_case",
     "Effects.frames": "Effects.frames_case",
+    "Effects.fewshot_scenarios": "Effects.fewshot_case",
+    "Effects.fewshot_interruptions": "Effects.fewshot_case",
 }
 """Scenarios -> where `open_case(driver)` is."""
 
