@@ -3,7 +3,7 @@
     python Testing/Benchmarks/senet_protocol.py --subjects 8
 
 The set holds about every tenth axial slice of a person. The slices of one person, in their order, stand for a volume;
-between them nothing is known, so a volume has 4 to 13 slices and a structure 1 to 8 of them. Queries and examples are
+between them nothing is known, so a volume has 4 to 13 slices and an organ 2 to 11 of them. Queries and examples are
 of different people, both drawn by the seed.
 
 - Roy, 12 slices: the published protocol. It tells where the structure begins and ends in the query, and every slice is
