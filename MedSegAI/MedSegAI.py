@@ -20,11 +20,11 @@ class MedSegAI(ScriptedLoadableModule):
         parent.dependencies = ["Segmentations", "SegmentEditor"]
         parent.contributors = ["The MedSegAI developers"]
         parent.helpText = _(
-            "AI segmentation in the Segment Editor: point at a structure and get a segment. This module shows which"
-            " models are ready, checks the installation and repairs it. The work itself is done in the Segment Editor,"
-            " with the effect <b>AI Prompt</b>.<br><br><b>Not a medical device.</b> MedSegAI is for research. It has"
-            " not been cleared or approved for diagnosis or treatment, and its results must be checked by someone who"
-            " can."
+            "AI segmentation in the Segment Editor: point at a structure and get a segment, or show it on a few volumes"
+            " and get it on others. This module shows which models are ready, checks the installation and repairs it."
+            " The work itself is done in the Segment Editor, with the effects <b>AI Prompt</b> and <b>AI Few-shot</b>."
+            "<br><br><b>Not a medical device.</b> MedSegAI is for research. It has not been cleared or approved for"
+            " diagnosis or treatment, and its results must be checked by someone who can."
         )
         parent.acknowledgementText = _(
             "MedSegAI builds on 3D Slicer, PyTorch, MONAI and Segment Anything, and thanks their developers."
@@ -157,6 +157,133 @@ class MedSegAILogic(ScriptedLoadableModuleLogic):
 
         target = Target(volumeNode, segmentationNode, segmentName, editor)
         return NodeRun(target, list(prompts), settings, onResult, onError, onProgress)
+
+    def learn(self, examples, file=None, model="best", progress=None, cancel=None):
+        """Learn from segmentations of the scene what `segmentLike` segments, and wait for it.
+
+        >>> report = logic.learn([(getNode("CT1"), getNode("Seg1")), (getNode("CT2"), getNode("Seg2"))])
+        >>> segmentIds, result = logic.segmentLike(getNode("CT3"), report)
+
+        Parameters
+        ----------
+        examples
+            Tuples (volume node, segmentation node) or (volume node, segmentation node, names of segments). Without
+            names the segments that all examples show are learned.
+        file
+            The support model to write; its name ends with `.safetensors`. None keeps it in the user's own folder.
+        model
+            Name in the catalogue, or "best" for whatever does best on the examples themselves.
+        progress, cancel
+            As for `segment`.
+
+        Returns
+        -------
+        FitReport
+            The file, the names of the structures and how well each example is segmented by what the others teach.
+
+        Raises
+        ------
+        MedSegAIError
+            What went wrong and what to do next; an example that cannot be used is named.
+        """
+        from MedSegAILib.gui.application_engine import WaitingEngine
+        from MedSegAILib.mrml.fewshot_console import learn
+
+        return learn(examples, file, model, WaitingEngine(), progress, cancel)
+
+    def startLearning(self, examples, file=None, model="best", onResult=None, onError=None, onProgress=None):
+        """Do the same as `learn` without waiting for it.
+
+        Parameters
+        ----------
+        onResult
+            Called with the `FitReport`.
+        onError, onProgress
+            As for `start`.
+
+        Returns
+        -------
+        LearnRun
+            Its `cancel()` stops the run; an older file is still there then.
+
+        Raises
+        ------
+        MedSegAIError
+            The examples cannot be used; nothing was started and no callback is called.
+        """
+        from MedSegAILib.gui.node_run import LearnRun
+
+        return LearnRun(list(examples), {"file": file, "model": model}, onResult, onError, onProgress)
+
+    def segmentLike(
+        self, volumeNode, supportModel, segmentationNode=None, editor=None, progress=None, cancel=None, **settings
+    ):
+        """Segment what examples have taught, wait for it, and write every structure into the segment of its name.
+
+        All structures are one step of undo. If it fails, the scene is as it was.
+
+        Parameters
+        ----------
+        volumeNode
+            The scalar volume; it may be under linear transforms.
+        supportModel
+            What `learn` has returned, or the path of its file.
+        segmentationNode, editor, progress, cancel
+            As for `segment`.
+        **settings
+            Further fields of `MedSegAICore.FewShotTask`: sha256, model, threshold, clean_up.
+
+        Returns
+        -------
+        segmentIds, result
+            Name of every structure -> its segment (None if nothing was found of it), and the `SegmentationResult`.
+
+        Raises
+        ------
+        MedSegAIError
+            What went wrong and what to do next.
+        """
+        from MedSegAILib.gui.application_engine import WaitingEngine
+        from MedSegAILib.mrml.fewshot_console import segmentLike
+
+        return segmentLike(
+            volumeNode, supportModel, segmentationNode, WaitingEngine(), editor, progress, cancel, **settings
+        )
+
+    def startLike(
+        self,
+        volumeNode,
+        supportModel,
+        segmentationNode=None,
+        editor=None,
+        onResult=None,
+        onError=None,
+        onProgress=None,
+        **settings,
+    ):
+        """Do the same as `segmentLike` without waiting for it.
+
+        Parameters
+        ----------
+        onResult
+            Called with the id of every structure's segment by its name, and the result.
+        onError, onProgress
+            As for `start`.
+
+        Returns
+        -------
+        LikeRun
+            As for `start`.
+
+        Raises
+        ------
+        MedSegAIError
+            The volume cannot be used; nothing was started and no callback is called.
+        """
+        from MedSegAILib.gui.node_run import LikeRun, Target
+
+        target = Target(volumeNode, segmentationNode, editor=editor)
+        return LikeRun(target, supportModel, settings, onResult, onError, onProgress)
 
     def models(self):
         """Return the models that `model` can name, as `ModelSpec` by name."""

@@ -11,7 +11,7 @@ from fakes.people import person
 from Host.nodes import add_linear_transform, add_segmentation, add_volume, put_under, segment_array
 from Host.picture import share_of_color
 from MedSegAICore.fewshot.examples import Example
-from MedSegAILib.gui import support_models
+from MedSegAILib.mrml import support_files
 from MedSegAILib.mrml.segments import SegmentLook, giveLook
 
 LIVER = SegmentLook((0.9, 0.2, 0.1), "Segmentation category~SCT^85756007^Tissue~SCT^10200004^Liver~^^~Anatomic~^^~^^")
@@ -39,7 +39,7 @@ class FewShotCase:
     """
 
     def __init__(self, driver):
-        support_models.user_data_folder = lambda: FOLDER
+        support_files.user_data_folder = lambda: FOLDER
         self.driver = driver
         self.examples = []
         self.query = person(2)

@@ -17,7 +17,7 @@ from MedSegAILib.mrml.examples import exampleFromNodes
 from MedSegAILib.mrml.fewshot_console import learn, likeRequestFromNodes, segmentLike, writeLike
 from MedSegAILib.mrml.segments import SegmentLook, giveLook, lookOf, tagOf
 from MedSegAILib.mrml.structures import structureLooks
-from MedSegAILib.mrml.support_notes import SupportNotes, copyModel, notesFile, readNotes, writeNotes
+from MedSegAILib.mrml.support_files import SupportNotes, copyModel, notesFile, readNotes, writeNotes
 
 SHAPE = (9, 14, 12)
 LIVER = SegmentLook((0.5, 0.25, 0.75), "Segmentation category~SCT^1^Tissue~SCT^2^Liver~^^~Anatomic~^^~^^")

@@ -9,10 +9,10 @@ import slicer
 from MedSegAICore.fewshot.fit import BEST, LOW_QUALITY
 from slicer.i18n import tr as _
 
+from ..mrml.support_files import SUFFIX, keptModels
 from .fewshot_settings import NO_MODEL, supportModelPath
 from .model_choice import modelChoices
 from .resources import resourcePath
-from .support_models import SUFFIX, keptModels
 
 SWATCH = 12
 """Size of a structure's colour in the list [pixels]."""

@@ -16,14 +16,14 @@ from ..mrml.node_watch import NodeWatch
 from ..mrml.segments import SegmentWriter
 from ..mrml.source_images import SourceImages
 from ..mrml.structures import structureLooks, writeStructures
-from ..mrml.support_notes import SupportNotes, copyModel, writeNotes
+from ..mrml.support_files import SupportNotes, copyModel, newModelFile, writeNotes
 from .event_loop import later
 from .example_list import ExampleList, NodeExample, filesAt
 from .example_reading import ExampleReading
 from .fewshot_settings import FewShotSettings
 from .run_controller import RunController
 from .slice_previews import SlicePreviews
-from .support_models import SupportModel, newModelFile, readSupportModel
+from .support_models import SupportModel, readSupportModel
 
 LEARN, SEGMENT = "learn", "segment"
 """Beginnings of the keys of runs."""

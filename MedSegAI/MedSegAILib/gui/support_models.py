@@ -1,9 +1,7 @@
-"""Support models on this computer: where they are kept, and what is known about them."""
+"""What is known about a support model: what it segments, and how well."""
 
 from __future__ import annotations
 
-import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,13 +9,9 @@ from pathlib import Path
 import numpy as np
 from MedSegAICore.errors import PackageMissing
 from MedSegAICore.fewshot.fit import LOW_QUALITY
-from MedSegAICore.models.weights import user_data_folder
 from slicer.i18n import tr as _
 
-from ..mrml.support_notes import SupportNotes, readNotes
-
-SUFFIX = ".safetensors"
-LONGEST_NAME = 60
+from ..mrml.support_files import SupportNotes, readNotes
 
 
 @dataclass(frozen=True)
@@ -76,24 +70,6 @@ class SupportModel:
                 text = _("'{structure}' is learned poorly (Dice {mean:.2f}, {lowest:.2f} at worst): add examples.")
                 said.append(text.format(structure=label, mean=expected.mean, lowest=expected.lowest))
         return tuple(said)
-
-
-def modelsFolder():
-    """Return the folder of what this user's examples have taught."""
-    return user_data_folder() / "support_models"
-
-
-def keptModels():
-    """Return the support models in that folder, the newest first."""
-    return sorted(modelsFolder().glob(f"*{SUFFIX}"), key=lambda file: file.stat().st_mtime, reverse=True)
-
-
-def newModelFile(labels):
-    """Return a file for what is learned now: named after the structures and the time, not after the examples."""
-    names = re.sub(r"[^\w ,+-]+", "_", ", ".join(labels))[:LONGEST_NAME].strip()
-    start = f"{names} {time.strftime('%Y-%m-%d %H.%M.%S')}"
-    files = (modelsFolder() / f"{start}{again}{SUFFIX}" for again in ("", *(f" ({n})" for n in range(2, 1000))))
-    return next(file for file in files if not file.exists())
 
 
 def readSupportModel(file):

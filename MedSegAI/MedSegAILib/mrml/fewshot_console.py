@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import slicer
-from MedSegAICore.fewshot.fit import BEST, FitRequest
+from MedSegAICore.fewshot.fit import BEST, FitReport, FitRequest
 from MedSegAICore.request import FewShotTask, SegmentationRequest
 
 from .console import addSegmentation, checkInScene, newEngine
@@ -19,11 +19,11 @@ from .editor import LogicEditor
 from .examples import exampleFromNodes, looksFromNodes, sharedLabels, withLabels
 from .segments import SegmentWriter
 from .structures import writeStructures
-from .support_notes import SupportNotes, readNotes, writeNotes
+from .support_files import SupportNotes, newModelFile, readNotes, writeNotes
 from .volumes import imageVolume
 
 
-def learn(examples, file, model=BEST, engine=None, progress=None, cancel=None, seed=0):
+def learn(examples, file=None, model=BEST, engine=None, progress=None, cancel=None, seed=0):
     """Learn from segmentations and keep what was learned in a file. The scene is not changed.
 
     Parameters
@@ -32,7 +32,7 @@ def learn(examples, file, model=BEST, engine=None, progress=None, cancel=None, s
         Tuples (volume node, segmentation node) or (volume node, segmentation node, names of segments). Without names
         the segments that all examples show are learned.
     file
-        The support model to write; its name ends with `.safetensors`.
+        The support model to write; its name ends with `.safetensors`. None keeps it in the user's own folder.
     model
         Name in the catalogue, or "best" for whatever does best on the examples themselves.
     engine
@@ -72,7 +72,7 @@ def segmentLike(
     volumeNode
         The scalar volume; it may be under linear transforms.
     supportModel
-        File that `learn` has written.
+        File that `learn` has written, or its report.
     segmentationNode
         Where the segments go; None makes a segmentation on the grid of the volume.
     engine, progress, cancel
@@ -97,17 +97,18 @@ def segmentLike(
     return writeLike(result, supportModel, volumeNode, segmentationNode, editor)
 
 
-def fitRequestFromNodes(examples, file, model=BEST, seed=0):
+def fitRequestFromNodes(examples, file=None, model=BEST, seed=0):
     """Return the `FitRequest` that `learn` sends, and a function that gives its `SupportNotes` once it is answered."""
     chosen = [(volume, segmentation, names[0] if names else None) for volume, segmentation, *names in examples]
     learned = [exampleFromNodes(*nodes) for nodes in chosen]
-    if not any(names for *_nodes, names in chosen):
+    if not (chosen and all(names for *_nodes, names in chosen)):
         labels = sharedLabels([example.masks for example in learned])
         learned = [withLabels(example, labels) for example in learned]
     looks = {}
     for _volume, segmentation, _names in reversed(chosen):
         looks |= looksFromNodes(segmentation)
-    request = FitRequest(tuple(learned), Path(file), model, seed)
+    file = newModelFile(learned[0].masks) if file is None else Path(file)
+    request = FitRequest(tuple(learned), file, model, seed)
 
     def notes():
         labels = learned[0].masks
@@ -117,9 +118,15 @@ def fitRequestFromNodes(examples, file, model=BEST, seed=0):
     return request, notes
 
 
+def modelFile(supportModel):
+    """Return the path of a support model that is given as a path or as the `FitReport` about it."""
+    return supportModel.file if isinstance(supportModel, FitReport) else Path(supportModel)
+
+
 def likeRequestFromNodes(volumeNode, supportModel, **settings):
     """Return the `SegmentationRequest` that `segmentLike` sends; arguments and errors are the same."""
-    return SegmentationRequest(imageVolume(volumeNode), FewShotTask(Path(supportModel), **settings), str(supportModel))
+    file = modelFile(supportModel)
+    return SegmentationRequest(imageVolume(volumeNode), FewShotTask(file, **settings), str(file))
 
 
 def writeLike(result, supportModel, volumeNode, segmentationNode=None, editor=None):
@@ -137,7 +144,7 @@ def writeLike(result, supportModel, volumeNode, segmentationNode=None, editor=No
     try:
         if editor is None:
             editor = ownEditor = LogicEditor(segmentationNode, volumeNode)
-        looks = readNotes(supportModel).looks
+        looks = readNotes(modelFile(supportModel)).looks
         written = writeStructures(SegmentWriter(editor), segmentationNode, result, looks)
     except Exception:
         if ownNode is not None:

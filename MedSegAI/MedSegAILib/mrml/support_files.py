@@ -1,17 +1,29 @@
-"""What Slicer keeps beside a support model: how its structures look, and which images it was learned from."""
+"""Support models as files of this user: where they lie, and what Slicer keeps beside them.
+
+That is how the structures look, and which images they were learned from.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from MedSegAICore.errors import InvalidRequest
+from MedSegAICore.models.weights import user_data_folder
 
 from .segments import SegmentLook
 from .translation import tr as _
+
+SUFFIX = ".safetensors"
+"""How the name of a support model ends."""
+
+LONGEST_NAME = 60
+"""Most characters that structures may have in the name of a file."""
 
 ENDING = ".segments.json"
 """What the name of the notes has in place of the ending of the support model."""
@@ -31,6 +43,24 @@ class SupportNotes:
 
     looks: Mapping[str, SegmentLook] = field(default_factory=dict)
     fingerprints: tuple[str, ...] = ()
+
+
+def modelsFolder():
+    """Return the folder of what this user's examples have taught."""
+    return user_data_folder() / "support_models"
+
+
+def keptModels():
+    """Return the support models in that folder, the newest first."""
+    return sorted(modelsFolder().glob(f"*{SUFFIX}"), key=lambda file: file.stat().st_mtime, reverse=True)
+
+
+def newModelFile(labels):
+    """Return a file for what is learned now: named after the structures and the time, not after the examples."""
+    names = re.sub(r"[^\w ,+-]+", "_", ", ".join(labels))[:LONGEST_NAME].strip()
+    start = f"{names} {time.strftime('%Y-%m-%d %H.%M.%S')}"
+    files = (modelsFolder() / f"{start}{again}{SUFFIX}" for again in ("", *(f" ({n})" for n in range(2, 1000))))
+    return next(file for file in files if not file.exists())
 
 
 def notesFile(model):
