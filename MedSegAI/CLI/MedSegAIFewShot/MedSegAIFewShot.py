@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -37,19 +36,15 @@ from MedSegAICore.errors import InvalidRequest, MedSegAIError
 from MedSegAICore.fewshot.example_files import ExampleFiles, label_values, read_examples
 from MedSegAICore.fewshot.examples import Example
 from MedSegAICore.fewshot.fit import BEST, DEFAULT, FitReport, FitRequest
-from MedSegAICore.fewshot.folder_run import (
-    FAILED,
-    KEPT,
+from MedSegAICore.fewshot.folder_run import FAILED, KEPT, RESULTS, FolderRun, images_in, segment_images
+from MedSegAICore.fewshot.learned import (
     MODEL,
-    RESULTS,
-    FolderRun,
+    Learned,
     fingerprint_of,
-    images_in,
+    passing_folder,
     remember_model,
     remembered_model,
-    segment_images,
 )
-from MedSegAICore.fewshot.learned import Learned
 from MedSegAICore.fewshot.result_files import write_label_map, write_segments
 from MedSegAICore.fewshot.support_set import supports_at
 from MedSegAICore.images import read_image
@@ -140,8 +135,8 @@ def run(options: argparse.Namespace, cancel: CancelToken) -> None:
     whole = Run(report_progress, cancel)
     share = 0.0 if options.modelFile or options.recipe else LEARNING_SHARE / (LEARNING_SHARE + len(queries))
     segment = several if options.outputFolder else one_or_none
-    with tempfile.TemporaryDirectory(prefix="medsegai-") as folder:
-        segment(options, queries, Path(folder), (whole.part(0.0, share), whole.part(share, 1.0)))
+    with passing_folder() as folder:
+        segment(options, queries, folder, (whole.part(0.0, share), whole.part(share, 1.0)))
     report_end(NAME, time.perf_counter() - began)
 
 

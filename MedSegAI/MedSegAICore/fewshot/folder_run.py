@@ -7,48 +7,32 @@ label map is written last, so an image with a label map is done.
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-
-from .. import __version__
 from ..command_line import write_text
-from ..engine.cache import ByteBoundedCache
 from ..engine.engine import Engine
 from ..engine.run import Run
 from ..errors import (
     Cancelled,
     InvalidRequest,
     MedSegAIError,
-    RecordsDamaged,
     SettingsDiffer,
     error_from_message,
     error_to_message,
 )
-from ..fields import Fields
 from ..images import read_image
 from ..label_files import file_stem, is_image
-from ..models.checkpoint import file_sha256
 from ..recipe import Recipe
 from ..request import FewShotTask, SegmentationRequest
 from ..result import SegmentationResult
-from .examples import Example
-from .fit import FitReport
 from .result_files import expected_dice, volume_ml, write_label_map, write_segments
 from .support_set import LABEL_SUFFIXES
 
-RESULTS, MODEL = "results.csv", "support_model.safetensors"
-LEARNED = "learned.json"
-"""Says which examples the support model of a folder was learned from."""
-
+RESULTS = "results.csv"
 SEGMENTED, KEPT, FAILED = "segmented", "kept", "failed"
-
-_HASHES = 1 << 10  # bytes: this once
 
 
 @dataclass(frozen=True)
@@ -157,49 +141,6 @@ def segment_images(job: FolderRun, images: Sequence[Path], run: Run) -> list[Row
         rows.append(_row(job, name, image, earlier, part))
         write_text(job.folder / RESULTS, _table(rows, tuple(job.values)))
     return rows
-
-
-def fingerprint_of(examples: Sequence[Example], method: str, seed: int) -> str:
-    """Return a text that changes with the voxels of the examples, the method, the seed and the version."""
-    digest = hashlib.blake2b(repr((method, seed, __version__)).encode(), digest_size=16)
-    for example in examples:
-        digest.update(example.image.fingerprint.encode())
-        for label, mask in example.masks.items():
-            digest.update(repr((label, mask.offset, mask.array.shape)).encode())
-            digest.update(np.packbits(mask.array.astype(bool)).tobytes())
-    return digest.hexdigest()
-
-
-def remember_model(folder: Path, made_of: str, report: FitReport) -> None:
-    """Write down what a support model was learned from, so that the same again goes on with it."""
-    values = {"made_of": made_of, "support_model": str(report.file.absolute()), "sha256": report.sha256}
-    write_text(folder / LEARNED, json.dumps(values, indent=1))
-
-
-def remembered_model(folder: Path, made_of: str) -> Path | None:
-    """Return the support model that an earlier run into a folder has learned; None if there is none, or not any more.
-
-    Raises
-    ------
-    SettingsDiffer
-        It was learned from other examples, or in another way.
-    RecordsDamaged
-        What was written down cannot be read.
-    """
-    try:
-        text = (folder / LEARNED).read_text(encoding="utf-8")
-        fields = Fields(json.loads(text), LEARNED, RecordsDamaged)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, RecursionError) as error:
-        message = f"'{LEARNED}' in '{folder}' cannot be read ({error})."
-        raise RecordsDamaged(message) from error
-    if fields.text("made_of") != made_of:
-        message = f"The folder '{folder}' holds results of other examples or of another method."
-        raise SettingsDiffer(message, "Choose another folder, or replace them with --overwrite.")
-    file, sha256 = Path(fields.text("support_model")), fields.text("sha256")
-    is_same = file.is_file() and file_sha256(file, ByteBoundedCache(_HASHES)) == sha256
-    return file if is_same else None
 
 
 def _make_folder(folder: Path) -> None:

@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+import numpy as np
+
+from .. import __version__
+from ..command_line import write_text
 from ..engine.cache import ByteBoundedCache
+from ..errors import RecordsDamaged, SettingsDiffer
+from ..fields import Fields
 from ..models.checkpoint import file_sha256
 from ..recipe import Recipe
 from ..request import FewShotTask
 from ..result import SegmentationResult
+from .examples import Example
 from .fit import FitReport
 from .learner import Scores, StoredModel
 from .model_file import read_description
 from .result_files import expected_dice, filled_values, known_values, volume_ml
 
+MODEL, LEARNED = "support_model.safetensors", "learned.json"
+"""In a folder of results: the support model, and which examples it was learned from."""
+
+_PASSING = "medsegai-learned-"
+_LONGEST_RUN = 86400  # [s]
 _HASHES = 1 << 10  # bytes: this once
 
 
@@ -107,6 +126,63 @@ class Learned:
             "seconds": f"{seconds:.3f}",
             "warnings": " ".join(warnings),
         }
+
+
+def fingerprint_of(examples: Sequence[Example], method: str, seed: int) -> str:
+    """Return a text that changes with the voxels of the examples, the method, the seed and the version."""
+    digest = hashlib.blake2b(repr((method, seed, __version__)).encode(), digest_size=16)
+    for example in examples:
+        digest.update(example.image.fingerprint.encode())
+        for label, mask in example.masks.items():
+            digest.update(repr((label, mask.offset, mask.array.shape)).encode())
+            digest.update(np.packbits(mask.array.astype(bool)).tobytes())
+    return digest.hexdigest()
+
+
+def remember_model(folder: Path, made_of: str, report: FitReport) -> None:
+    """Write down what a support model was learned from, so that the same again goes on with it."""
+    values = {"made_of": made_of, "support_model": str(report.file.absolute()), "sha256": report.sha256}
+    write_text(folder / LEARNED, json.dumps(values, indent=1))
+
+
+def remembered_model(folder: Path, made_of: str) -> Path | None:
+    """Return the support model that an earlier run into a folder has learned; None if there is none, or not any more.
+
+    Raises
+    ------
+    SettingsDiffer
+        It was learned from other examples, or in another way.
+    RecordsDamaged
+        What was written down cannot be read.
+    """
+    try:
+        text = (folder / LEARNED).read_text(encoding="utf-8")
+        fields = Fields(json.loads(text), LEARNED, RecordsDamaged)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        message = f"'{LEARNED}' in '{folder}' cannot be read ({error})."
+        raise RecordsDamaged(message) from error
+    if fields.text("made_of") != made_of:
+        message = f"The folder '{folder}' holds results of other examples or of another method."
+        raise SettingsDiffer(message, "Choose another folder, or replace them with --overwrite.")
+    file, sha256 = Path(fields.text("support_model")), fields.text("sha256")
+    is_same = file.is_file() and file_sha256(file, ByteBoundedCache(_HASHES)) == sha256
+    return file if is_same else None
+
+
+@contextmanager
+def passing_folder() -> Iterator[Path]:
+    """Give a folder for a support model that is not kept.
+
+    Such a model holds voxels of people. A killed run cannot remove it, so this removes what older ones have left.
+    """
+    for left in Path(tempfile.gettempdir()).glob(f"{_PASSING}*"):
+        with suppress(OSError):  # somebody else's, or gone by now
+            if time.time() - left.stat().st_mtime > _LONGEST_RUN:
+                shutil.rmtree(left)
+    with tempfile.TemporaryDirectory(prefix=_PASSING) as folder:
+        yield Path(folder)
 
 
 def scores_text(scores: Scores) -> str:

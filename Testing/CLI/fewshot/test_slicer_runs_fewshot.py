@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 import slicer
@@ -85,6 +87,21 @@ def test_a_folder_of_volumes_is_segmented(logic, learned, people, tmp_path):
     logic.ApplyAndWait(node, False)
     assert node.GetStatusString() == "Completed", node.GetErrorText()
     assert min(dice_of(tmp_path / "out" / "q_labels.nii.gz").values()) > 0.8
+
+
+def test_cancel_ends_the_run_and_leaves_the_label_map_alone(host, logic, node, labels, people):
+    node.SetParameterAsNode("support1", volume_node(people.first[0], "Example"))
+    node.SetParameterAsNode("supportLabels1", volume_node(people.first[1], "Labels", True))
+    logic.Apply(node, False)
+    deadline = time.monotonic() + 60
+    while node.IsBusy():
+        assert time.monotonic() < deadline
+        host.process_events()
+        if node.GetProgress() > 0:
+            node.Cancel()
+        time.sleep(0.02)
+    assert node.GetStatusString() == "Cancelled"
+    assert labels.GetImageData() is None
 
 
 def test_what_is_wrong_reaches_the_user(logic, node, people):
