@@ -1,9 +1,12 @@
-"""Measure few-shot segmentation without weights on whole images, beside what needs no learning.
+"""Measure few-shot segmentation on whole images, beside what needs no learning, and compare it with what is committed.
 
-    python Testing/Benchmarks/fewshot_table.py mr_hippocampus --queries 10
+    python Testing/Benchmarks/fewshot_table.py measure runs mr_hippocampus xr_chest_lungs
+    python Testing/Benchmarks/fewshot_table.py table runs --json Testing/Benchmarks/fewshot_results.json
 
-Queries and examples are of different people, both drawn by the seed; the examples are the same for all queries
-where that can be. Nothing is told about a query. The baselines use the same registrations.
+The first command puts every question of the evaluation's protocol `whole-examples` to every method and leaves a report
+for each set in its folder; stopped, it goes on when it is started again. The second one makes one table of all reports.
+Queries are those of a few people drawn by the committed seed, examples are of other people, and nothing is told about
+a query.
 """
 
 from __future__ import annotations
@@ -11,135 +14,154 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
 import sys
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "MedSegAI"), str(ROOT / "Testing")]
 
-from MedSegAICore.engine.run import Run  # noqa: E402  after the path
-from MedSegAICore.evaluation.datasets.dataset import Case, Dataset, load_dataset  # noqa: E402
-from MedSegAICore.evaluation.datasets.split import COMMITTED_SEED, drawn_order  # noqa: E402
-from MedSegAICore.evaluation.protocols.fitting import fitted  # noqa: E402
-from MedSegAICore.evaluation.statistics import mean_with_interval, paired_difference  # noqa: E402
-from MedSegAICore.fewshot.examples import Example  # noqa: E402
-from MedSegAICore.fewshot.registered.fitting import fit_supports  # noqa: E402
-from MedSegAICore.fewshot.registered.query import (  # noqa: E402
-    classified,
-    masks_from,
-    patches_of,
-    register_query,
-)
-from MedSegAICore.volume import VolumePatch  # noqa: E402
+from MedSegAICore.engine.engine import Engine  # noqa: E402  after the path
+from MedSegAICore.engine.run import Run  # noqa: E402
+from MedSegAICore.evaluation.datasets.dataset import load_dataset  # noqa: E402
+from MedSegAICore.evaluation.datasets.split import COMMITTED_SEED  # noqa: E402
+from MedSegAICore.evaluation.job import run_job  # noqa: E402
+from MedSegAICore.evaluation.model_job import job_of_models  # noqa: E402
+from MedSegAICore.evaluation.protocols.plans import Asked, few_shot_plan  # noqa: E402
+from MedSegAICore.evaluation.report.results import read_results  # noqa: E402
+from MedSegAICore.evaluation.statistics import RESAMPLES, mean_with_interval  # noqa: E402
+from MedSegAICore.evaluation.work import CaseRecord  # noqa: E402
 
 DATA = Path(os.environ.get("MEDSEGAI_SHARED", ROOT.parent / "shared")) / "data"
-METHODS = ("mean mask", "affine", "affine + deformable", "few-shot")
-Mask = NDArray[np.bool_]
-Scores = dict[str, list[float]]
+OURS, REGISTERED = "registered", "deformable"
+METHODS = (OURS, "mean-mask", "affine", REGISTERED, "prototypes")
+SUPPORTS = (1, 2, 5)
+
+PEOPLE = {
+    "mr_hippocampus": 10,
+    "mr_abdomen_t2": 6,
+    "ct_abdomen_slices": 4,
+    "mr_cardiac_lv": 4,
+    "xr_chest_lungs": 10,
+}
+"""How many people are asked about in each set."""
 
 
-def example_of(case: Case, labels: Sequence[str]) -> Example:
-    image = case.image()
-    return Example(image, {label: VolumePatch.whole(case.mask(label).array, image.geometry) for label in labels})
+def measure(folder: Path, names: Sequence[str], methods: Sequence[str], supports: Sequence[int], seed: int) -> None:
+    for name in names:
+        asked = Asked(most_subjects=PEOPLE[name], seed=seed)
+        plan = few_shot_plan("whole-examples", supports)
+        job = job_of_models(methods, [load_dataset(name, DATA)], Engine("cpu"), plan, asked)
+        run_job(job, folder / name, Run(lambda fraction, text: print(f"{100 * fraction:5.1f} % {text}", flush=True)))
 
 
-def chosen_cases(dataset: Dataset, labels: Sequence[str], seed: int) -> list[Case]:
-    """Return one image of every person that shows all structures, in the drawn order."""
-    shown: dict[str, dict[str, Case]] = {}
-    for case in dataset.cases:
-        if set(labels) <= set(case.present_labels):
-            shown.setdefault(case.subject, {})[case.name] = case
-    order = drawn_order(shown, seed, "few-shot")
-    return [shown[subject][drawn_order(shown[subject], seed, subject)[0]] for subject in order]
+def difference_over_sets(
+    first: Sequence[CaseRecord], second: Sequence[CaseRecord], seed: int = 0
+) -> tuple[float, float, float]:
+    """Return the mean over sets of the mean difference in Dice, with its 95 % interval.
+
+    Sets count alike; within each of them people are resampled, never single structures or slices.
+    """
+    others = {record.item: record for record in second}
+    by_set: dict[str, dict[str, list[float]]] = {}
+    for record in first:
+        gain = record.values["dice"] - others[record.item].values["dice"]
+        by_set.setdefault(record.item.dataset, {}).setdefault(record.item.subject, []).append(gain)
+    rng = np.random.default_rng(seed)
+    drawn, means = [], []
+    for people in by_set.values():
+        sums = np.array([sum(gains) for gains in people.values()])
+        counts = np.array([len(gains) for gains in people.values()])
+        means.append(sums.sum() / counts.sum())
+        times = rng.multinomial(len(people), np.full(len(people), 1 / len(people)), RESAMPLES)
+        drawn.append((times @ sums) / (times @ counts))
+    lower, upper = np.quantile(np.mean(drawn, axis=0), (0.025, 0.975))
+    return float(np.mean(means)), float(lower), float(upper)
 
 
-def dice(one: Mask, other: Mask) -> float:
-    return float(2 * (one & other).sum() / max(one.sum() + other.sum(), 1))
+def rows_of(records: Sequence[CaseRecord], condition: str) -> list[list[str]]:
+    """Return the lines of a table of one number of examples: one for each set, and one for all."""
+    asked = [record for record in records if record.item.condition == condition]
+    methods = [method for method in METHODS if any(record.method == method for record in asked)]
+    of = {method: [record for record in asked if record.method == method] for method in methods}
+    rows = []
+    for dataset in dict.fromkeys(record.item.dataset for record in asked):
+        here = {method: [one for one in of[method] if one.item.dataset == dataset] for method in methods}
+        cells = [_mean(here[method], "dice") for method in methods]
+        seconds = f"{np.median([record.seconds for record in here[OURS]]):.1f}"
+        nsd = _mean(here[OURS], "nsd")
+        failures = str(sum(record.values["dice"] == 0 for record in here[OURS]))
+        gain = _signed(*difference_over_sets(here[OURS], here[REGISTERED]))
+        rows.append([dataset, condition, str(len(here[OURS])), *cells, gain, nsd, failures, seconds])
+    sets = list(dict.fromkeys(record.item.dataset for record in asked))
+    means = [
+        f"{np.mean([np.mean([r.values['dice'] for r in of[method] if r.item.dataset == one]) for one in sets]):.3f}"
+        for method in methods
+    ]
+    gain = _signed(*difference_over_sets(of[OURS], of[REGISTERED]))
+    rows.append(["**mean of sets**", condition, "", *means, gain, "", "", ""])
+    return rows
 
 
-def mean_masks(examples: Sequence[Example], query: Example) -> dict[str, Mask]:
-    shape = query.image.canonical().geometry.shape
-    found = {}
-    for label in query.masks:
-        masks = [fitted(example.masks[label].canonical().full(), shape) for example in examples]
-        votes = np.sum(masks, axis=0) * 2 >= len(masks)
-        found[label] = VolumePatch.whole(votes, query.image.canonical().geometry)
-    return {label: patch.in_storage_order(query.image.geometry).full() for label, patch in found.items()}
+def _mean(records: Sequence[CaseRecord], name: str) -> str:
+    return f"{mean_with_interval([r.values[name] for r in records], [r.item.subject for r in records]).mean:.3f}"
 
 
-def measure(dataset: Dataset, labels: Sequence[str], shots: int, queries: int, seed: int) -> dict[str, object]:
-    """Return the Dice of every method, query by query and structure by structure, and the times [s]."""
-    cases = chosen_cases(dataset, labels, seed)
-    asked = cases[:queries]
-    scores: Scores = {method: [] for method in METHODS}
-    subjects: list[str] = []
-    fit_seconds, query_seconds = [], []
-    models = {}
-    for case in asked:
-        pool = cases[queries:] if len(cases) >= queries + shots else [other for other in cases if other is not case]
-        key = tuple(support.subject for support in pool[:shots])
-        if key not in models:
-            examples = [example_of(support, labels) for support in pool[:shots]]
-            began = time.perf_counter()
-            models[key] = (fit_supports(examples, Run()), examples)
-            fit_seconds.append(time.perf_counter() - began)
-        model, examples = models[key]
-        query = example_of(case, labels)
-        began = time.perf_counter()
-        registered = register_query(model, query.image, Run())
-        answers = {"few-shot": classified(model, registered, Run())}
-        query_seconds.append(time.perf_counter() - began)
-        answers |= {"affine": registered.priors.affine, "affine + deformable": registered.priors.deformable}
-        found = {name: full_masks(masks_from(patches_of(labels, registered, one))) for name, one in answers.items()}
-        found["mean mask"] = mean_masks(examples, query)
-        for label in labels:
-            subjects.append(case.subject)
-            for method in METHODS:
-                scores[method].append(dice(found[method][label], query.masks[label].full().astype(bool)))
-    return {"scores": scores, "subjects": subjects, "fit_s": fit_seconds, "query_s": query_seconds}
+def _signed(mean: float, lower: float, upper: float) -> str:
+    return f"{mean:+.3f} ({lower:+.3f} to {upper:+.3f})"
 
 
-def full_masks(patches: Mapping[str, VolumePatch]) -> dict[str, Mask]:
-    return {label: patch.full() for label, patch in patches.items()}
+def table(folder: Path, json_file: Path | None) -> None:
+    evaluations = [read_results(file) for file in sorted(folder.glob("*/results.json"))]
+    records = [record for evaluation in evaluations for record in evaluation.records]
+    methods = [method for method in METHODS if any(record.method == method for record in records)]
+    header = ["set", "examples", "n", *methods, "gain over deformable", "NSD", "failures", "seconds"]
+    print(f"| {' | '.join(header)} |\n|{'---|' * len(header)}")
+    rows = []
+    for condition in dict.fromkeys(record.item.condition for record in records):
+        rows += rows_of(records, condition)
+    for row in rows:
+        print(f"| {' | '.join(row)} |")
+    if json_file:
+        commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
+        values = {
+            "commit": commit.stdout.strip(),
+            "seed": evaluations[0].seed,
+            "people": PEOPLE,
+            "environment": dict(evaluations[0].environment),
+            "settings": [dict(evaluation.settings) for evaluation in evaluations],
+            "table": [dict(zip(header, row, strict=True)) for row in rows],
+            "records": [_short(record) for record in records],
+        }
+        json_file.write_text(json.dumps(values, indent=None, separators=(",", ":")).replace("},{", "},\n{") + "\n")
 
 
-def row(dataset: str, shots: int, found: dict[str, object]) -> str:
-    """Return one line of the table: the mean of every method, and the gain over affine + deformable."""
-    scores, subjects = found["scores"], found["subjects"]
-    means = [f"{mean_with_interval(scores[method], subjects).mean:.3f}" for method in METHODS]
-    gain = paired_difference(scores["few-shot"], scores["affine + deformable"], subjects, True).difference
-    times = f"{np.mean(found['fit_s']):.0f} | {np.mean(found['query_s']):.1f}"
-    cells = [dataset, str(shots), *means, f"{gain.mean:+.3f} [{gain.lower:+.3f}, {gain.upper:+.3f}]", times]
-    return f"| {' | '.join(cells)} |"
+def _short(record: CaseRecord) -> dict[str, object]:
+    values = {name: round(record.values[name], 4) for name in ("dice", "nsd")}
+    return {**asdict(record.item), "method": record.method, **values, "seconds": round(record.seconds, 2)}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("datasets", nargs="+", help="names of described sets")
-    parser.add_argument("--queries", type=int, default=10)
-    parser.add_argument("--shots", type=int, nargs="+", default=[1, 2, 5])
-    parser.add_argument("--labels", nargs="+", help="structures; all without it")
-    parser.add_argument("--seed", type=int, default=COMMITTED_SEED)
-    parser.add_argument("--json", type=Path, help="also write all values here")
-    arguments = parser.parse_args()
-    print(f"python Testing/Benchmarks/fewshot_table.py {' '.join(sys.argv[1:])} (seed {arguments.seed})\n")
-    print(f"| set | examples | {' | '.join(METHODS)} | gain over affine + deformable | fit s | query s |")
-    print("|" + "---|" * (len(METHODS) + 5))
-    kept = {}
-    for name in arguments.datasets:
-        dataset = load_dataset(name, DATA)
-        labels = tuple(arguments.labels or dataset.labels)
-        for shots in arguments.shots:
-            found = measure(dataset, labels, shots, arguments.queries, arguments.seed)
-            kept[f"{name} {shots}"] = found
-            print(row(name, shots, found), flush=True)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(kept, indent=1), encoding="utf-8")
+    commands = parser.add_subparsers(dest="command", required=True)
+    measuring = commands.add_parser("measure", help="put the questions")
+    measuring.add_argument("folder", type=Path)
+    measuring.add_argument("datasets", nargs="*", default=list(PEOPLE), help="names of described sets (all five)")
+    measuring.add_argument("--methods", nargs="+", default=list(METHODS))
+    measuring.add_argument("--supports", nargs="+", type=int, default=list(SUPPORTS))
+    measuring.add_argument("--seed", type=int, default=COMMITTED_SEED)
+    showing = commands.add_parser("table", help="show what was found")
+    showing.add_argument("folder", type=Path)
+    showing.add_argument("--json", type=Path, help="also write everything here")
+    chosen = parser.parse_args()
+    if chosen.command == "measure":
+        measure(chosen.folder, chosen.datasets, chosen.methods, chosen.supports, chosen.seed)
+    else:
+        table(chosen.folder, chosen.json)
 
 
 if __name__ == "__main__":

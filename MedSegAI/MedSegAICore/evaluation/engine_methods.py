@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.engine import Engine
 from ..engine.run import Run
+from ..fewshot.examples import Example
+from ..fewshot.fit import FitRequest
 from ..prompts import Prompt
-from ..request import PromptTask, SegmentationRequest
+from ..request import FewShotTask, PromptTask, SegmentationRequest
+from ..support import Support
 from ..volume import ImageVolume
 from .protocols.raters import Candidates
 
@@ -58,3 +65,40 @@ class EngineCandidates:
         result = self.engine.segment(request, run.progress, run.cancel)
         masks = (np.asarray(mask.full(), dtype=np.bool_) for mask in (result.mask, *result.candidates))
         return Candidates(tuple(masks), result.probability.full())
+
+
+@dataclass(frozen=True, eq=False)
+class EngineExamples:
+    """A model of the Engine that learns from examples; the same examples are learned from once.
+
+    Parameters
+    ----------
+    engine
+        Runs the model.
+    model
+        Its name in the catalogue.
+    """
+
+    engine: Engine
+    model: str
+    _folder: tempfile.TemporaryDirectory[str] = field(default_factory=tempfile.TemporaryDirectory)
+
+    def __call__(self, supports: Sequence[Support], query: ImageVolume, run: Run) -> NDArray[np.bool_]:
+        """Return the mask (k, j, i) of the whole query that the model makes of the examples."""
+        file = Path(self._folder.name) / f"{_digest(supports)}.safetensors"
+        if not file.exists():
+            examples = tuple(Example.of_support(support, "structure") for support in supports)
+            part = run.part(0.0, 0.7)
+            self.engine.fit(FitRequest(examples, file, self.model), part.progress, part.cancel)
+        part = run.part(0.7, 1.0)
+        request = SegmentationRequest(query, FewShotTask(file, model=self.model))
+        return np.asarray(self.engine.segment(request, part.progress, part.cancel).mask.full(), dtype=np.bool_)
+
+
+def _digest(supports: Sequence[Support]) -> str:
+    digest = hashlib.sha256()
+    for support in supports:
+        digest.update(support.image.fingerprint.encode())
+        digest.update(repr((support.mask.offset, support.mask.array.shape)).encode())
+        digest.update(np.packbits(support.mask.array.astype(np.bool_)).tobytes())
+    return digest.hexdigest()

@@ -12,22 +12,25 @@ from ..errors import InvalidRequest, WeightsMissing
 from ..geometry import VolumeGeometry
 from .datasets.content import content_digest, files_of
 from .datasets.dataset import Dataset
-from .engine_methods import EngineCandidates, EngineClicks
+from .engine_methods import EngineCandidates, EngineClicks, EngineExamples
 from .job import Job
 from .protocols.baselines import first_mask, mean_mask
 from .protocols.plans import Asked, ImageProtocol, InteractivePlan, MethodKind, Plan
 from .protocols.schemes import SupportMethod
+from .registered_masks import affine_masks, deformed_masks
 from .report.files import Mask, MasksOf
 from .work import CaseRecord
 
 SUPPORT_METHODS: Mapping[str, Callable[[Engine], SupportMethod]] = {
     "mean-mask": lambda _engine: mean_mask,
     "first-mask": lambda _engine: first_mask,
+    "affine": lambda _engine: affine_masks,
+    "deformable": lambda _engine: deformed_masks,
 }
-"""What makes the methods that learn from examples, by name."""
+"""What makes the methods that any other from examples has to beat, by name."""
 
-PROMPT = "prompt"
-"""Paradigm of the models that clicks and candidates are asked of."""
+PROMPT, FEW_SHOT = "prompt", "fewshot"
+"""Paradigms of the models that clicks and candidates are asked of, and of those that learn from examples."""
 
 
 def job_of_models(
@@ -83,6 +86,8 @@ def _methods(kind: MethodKind, names: Sequence[str], engine: Engine) -> dict[str
     known: dict[str, Callable[[], Any]]
     if kind == "supports":
         known = {name: partial(make, engine) for name, make in SUPPORT_METHODS.items()}
+        learners = [name for name, spec in engine.models().items() if spec.paradigm == FEW_SHOT]
+        known |= {name: partial(EngineExamples, engine, name) for name in learners}
     else:
         wrapped = EngineClicks if kind == "clicks" else EngineCandidates
         prompted = [name for name, spec in engine.models().items() if spec.paradigm == PROMPT]

@@ -28,7 +28,7 @@ Mask = NDArray[np.bool_]
 MethodKind = Literal["clicks", "candidates", "supports"]
 """What a protocol asks: see `InteractiveMethod`, `RatersMethod` and `SupportMethod`."""
 
-SCHEMES = ("roy", "ouyang1", "ouyang2", "full-volume")
+SCHEMES = ("roy", "ouyang1", "ouyang2", "full-volume", "whole-examples")
 """Names of the few-shot schemes."""
 
 ONE_SUPPORT, CONTEXT_SIZES = (1,), (1, 4, 16, 64)
@@ -183,7 +183,7 @@ class SupportPlan:
 
 def few_shot_plan(scheme: str, supports: Sequence[int] = ONE_SUPPORT, slices: int = 12) -> SupportPlan:
     """Return a few-shot protocol by the name of its scheme, one of `SCHEMES`; `slices` is the budget of `roy`."""
-    schemes = (RoySlices(slices), OuyangSlices(1), OuyangSlices(2), FullVolume())
+    schemes = (RoySlices(slices), OuyangSlices(1), OuyangSlices(2), FullVolume(), FullVolume("all"))
     return SupportPlan((schemes[SCHEMES.index(scheme)],), tuple(supports))
 
 

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from ...engine.run import Run
 from .grids import FEWEST_VOXELS, bounded_spacing, extent_of, fine_image, grid_around, resampled
-from .registration import Registration, register, register_from
+from .registration import Registration
+from .registrations import Registrations
 from .scan import Scan
 
-NEAR_VOXELS = 100_000
-"""The box around the structures is registered with no more voxels."""
+NEAR_VOXELS = {2: 40_000, 3: 100_000}
+"""The box around the structures of an image of so many dimensions is registered with no more voxels."""
 
 NEAR_SHARE = 0.4
 """Width of what is registered around the structures, as share of their extent."""
@@ -44,7 +45,14 @@ class Alignment:
     near: tuple[Registration, ...]
 
 
-def align(image: sitk.Image, coarse: sitk.Image, scan: Scan, spacing: Sequence[float], run: Run) -> Alignment:
+def align(
+    image: sitk.Image,
+    coarse: sitk.Image,
+    scan: Scan,
+    spacing: Sequence[float],
+    run: Run,
+    registrations: Registrations | None = None,
+) -> Alignment:
     """Bring an example onto an image.
 
     Parameters
@@ -57,15 +65,18 @@ def align(image: sitk.Image, coarse: sitk.Image, scan: Scan, spacing: Sequence[f
         Finest spacing (i, j, k) that the surroundings are registered with [mm].
     run
         Progress and cancel.
+    registrations
+        What was registered before; None registers anew.
     """
-    whole = register(coarse, scan.coarse, run)
+    registrations = registrations or Registrations()
+    whole = registrations.register(coarse, scan.coarse, run)
     # people are laid and cut alike: where the whole images mislead, their boxes may not
     boxes = laid_box_on_box(coarse, scan.coarse)
     starts = [
         (whole.affine, covered_voxels(coarse, scan, (whole.affine, whole.deformable))),
         (boxes, covered_voxels(coarse, scan, (boxes,))),
     ]
-    found = (_near(image, coarse, scan, start, covered, spacing, run) for start, covered in starts)
+    found = (_near(image, coarse, scan, start, covered, spacing, registrations, run) for start, covered in starts)
     return Alignment(whole, tuple(registration for registration in found if registration is not None))
 
 
@@ -76,6 +87,7 @@ def _near(
     start: sitk.Transform,
     covered: NDArray[np.bool_],
     spacing: Sequence[float],
+    registrations: Registrations,
     run: Run,
 ) -> Registration | None:
     if not covered.any():
@@ -83,10 +95,12 @@ def _near(
     extent = float(np.mean([np.ptp(where) + 1 for where in np.nonzero(covered)]))
     margin = int(np.ceil(NEAR_SHARE * extent))
     box = extent_of(grid_around(coarse, covered, margin, spacing))
-    fixed = fine_image(image, grid_around(coarse, covered, margin, bounded_spacing(box, spacing, NEAR_VOXELS)))
+    fixed = fine_image(
+        image, grid_around(coarse, covered, margin, bounded_spacing(box, spacing, NEAR_VOXELS[len(box)]))
+    )
     if min(fixed.GetSize()) < FEWEST_VOXELS:
         return None
-    return register_from(fixed, scan.fine, start, run)
+    return registrations.register_from(fixed, scan.fine, start, run)
 
 
 def laid_box_on_box(fixed: sitk.Image, moving: sitk.Image) -> sitk.Transform:

@@ -18,6 +18,7 @@ from .classifier import VoxelClassifier
 from .grids import Float32, Float64, as_itk, bounded_spacing, coarse_image, fine_image, grid_around, normalised
 from .lessons import Lesson, LessonTable, Target, leave_one_out, lesson_tables, train_on
 from .prior import gather_priors
+from .registrations import Registrations
 from .scan import Scan
 from .support_model import SupportModel
 from .warping import warped_to_overlap
@@ -64,7 +65,9 @@ class Sources:
 Alignments = Mapping[tuple[int, int], Alignment]
 
 
-def fit_supports(examples: Sequence[Example], run: Run, seed: int = 0) -> tuple[SupportModel, Scores]:
+def fit_supports(
+    examples: Sequence[Example], run: Run, seed: int = 0, registrations: Registrations | None = None
+) -> tuple[SupportModel, Scores]:
     """Return what one or more examples teach, and how well each is segmented by what the others teach.
 
     An example's own mask never serves as its prior: that comes from the other examples, or, where there is one
@@ -83,7 +86,7 @@ def fit_supports(examples: Sequence[Example], run: Run, seed: int = 0) -> tuple[
     run.step(0.0, "reading the examples")
     sources = prepare_sources(examples, labels)
     rng = np.random.default_rng(seed)
-    alignments = align_pairs(sources, run.part(0.0, REGISTERING))
+    alignments = align_pairs(sources, run.part(0.0, REGISTERING), registrations)
     targets = [training_target(sources, number, alignments) for number in range(len(sources.scans))]
     if len(targets) == 1:
         lessons = warped_lessons(targets[0], len(labels), rng)
@@ -139,14 +142,14 @@ def _labels_on(label_map: sitk.Image, grid: sitk.Image) -> sitk.Image:
     return sitk.Resample(label_map, grid, identity, sitk.sitkNearestNeighbor, 0, sitk.sitkUInt8)
 
 
-def align_pairs(sources: Sources, run: Run) -> Alignments:
+def align_pairs(sources: Sources, run: Run, registrations: Registrations | None = None) -> Alignments:
     """Return how each example (the second number) lies on each other one (the first number)."""
     pairs = list(permutations(range(len(sources.scans)), 2))
     found = {}
     for done, (target, source) in enumerate(pairs):
         run.step(done / len(pairs), f"registering the examples, {done + 1} of {len(pairs)}")
         image, coarse = sources.images[target], sources.scans[target].coarse
-        found[target, source] = align(image, coarse, sources.scans[source], sources.spacing, run)
+        found[target, source] = align(image, coarse, sources.scans[source], sources.spacing, run, registrations)
     return found
 
 

@@ -23,8 +23,8 @@ Float64 = NDArray[np.float64]
 FEWEST_VOXELS = 8
 """Along each axis of an image that can be registered."""
 
-COARSE_VOXELS = 200_000
-"""An image is registered with no more voxels."""
+COARSE_VOXELS = {2: 50_000, 3: 200_000}
+"""An image of so many dimensions is registered with no more voxels."""
 
 SAMPLE = 1_000_000
 """About so many voxels tell the range of the intensities."""
@@ -67,14 +67,22 @@ def as_voxels(image: sitk.Image, geometry: VolumeGeometry) -> NDArray[Any]:
 
 
 def normalised(image: ImageVolume) -> sitk.Image:
-    """Return the canonical view of an image with float32 intensities on a scale from 0 to 1, cut off there."""
+    """Return the canonical view of an image with float32 intensities on a scale from 0 to 1, cut off there.
+
+    Raises
+    ------
+    InvalidImage
+        All voxels are alike, or the image is too small.
+    """
     array = image.canonical().array
     step = max(1, round((array.size / SAMPLE) ** (1 / 3)))
     low, high = np.quantile(array[::step, ::step, ::step].astype(np.float64), RANGE_QUANTILES)
     if not high > low:
         low, high = float(array.min()), float(array.max())
-    span = max(high - low, np.finfo(np.float32).tiny)
-    scaled = np.clip((array.astype(np.float32) - np.float32(low)) / np.float32(span), 0, 1)
+    if not high > low:
+        message = "All voxels of the image are alike."
+        raise InvalidImage(message, "Choose an image that shows something.")
+    scaled = np.clip((array.astype(np.float32) - np.float32(low)) / np.float32(high - low), 0, 1)
     return as_itk(scaled, image.canonical().geometry)
 
 
@@ -143,7 +151,7 @@ def on_spacing(image: sitk.Image, spacing: ArrayLike) -> sitk.Image:
 
 def coarse_image(image: sitk.Image) -> sitk.Image:
     """Return a whole image with as few voxels as are registered."""
-    return on_spacing(image, bounded_spacing(extent_of(image), image.GetSpacing(), COARSE_VOXELS))
+    return on_spacing(image, bounded_spacing(extent_of(image), image.GetSpacing(), COARSE_VOXELS[image.GetDimension()]))
 
 
 def fine_image(image: sitk.Image, grid: sitk.Image) -> sitk.Image:

@@ -16,6 +16,7 @@ from ..learner import Answer, Scores, StoredModel
 from .fitting import fit_supports
 from .quality import reverse_dice
 from .query import classified, patches_of, register_query
+from .registrations import Registrations
 from .stored import described, support_model, tensors_of
 from .support_model import SupportModel
 
@@ -28,7 +29,7 @@ ASKING = 0.8
 
 def build(spec: ModelSpec, weights: Path | None, plan: DevicePlan, cache: ByteBoundedCache) -> RegisteredLearner:  # noqa: ARG001  every learner is built like this
     """Return the learner of a catalogue entry; it needs no weights and no device."""
-    return RegisteredLearner(spec.name)
+    return RegisteredLearner(spec.name, registrations=Registrations(cache))
 
 
 @dataclass(frozen=True)
@@ -38,15 +39,16 @@ class RegisteredLearner:
     name: str
     weights_hash: str = ""
     device: str = "cpu, float32"
+    registrations: Registrations = field(default_factory=Registrations)
 
     def fit(self, examples: Sequence[Example], run: Run, seed: int = 0) -> RegisteredModel:
         """Learn the structures that all examples show."""
-        model, scores = fit_supports(examples, run, seed)
-        return RegisteredModel(model, scores, self.name)
+        model, scores = fit_supports(examples, run, seed, self.registrations)
+        return RegisteredModel(model, scores, self.name, self.registrations)
 
     def restore(self, stored: StoredModel) -> RegisteredModel:
         """Return the model that was stored."""
-        return RegisteredModel(support_model(stored), stored.leave_one_out, self.name)
+        return RegisteredModel(support_model(stored), stored.leave_one_out, self.name, self.registrations)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +58,7 @@ class RegisteredModel:
     model: SupportModel
     leave_one_out: Scores = field(default_factory=dict)
     name: str = ""
+    registrations: Registrations = field(default_factory=Registrations)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -65,7 +68,7 @@ class RegisteredModel:
     def segment(self, query: ImageVolume, run: Run) -> Answer:
         """Segment an image; with a single example, also ask back what the answer would teach about that example."""
         asked = run if self.leave_one_out else run.part(0.0, ASKING)
-        registered = register_query(self.model, query, asked.part(0.0, REGISTERING))
+        registered = register_query(self.model, query, asked.part(0.0, REGISTERING), self.registrations)
         probabilities = classified(self.model, registered, asked.part(REGISTERING, 1.0))
         quality: Mapping[str, float] = {}
         if not self.leave_one_out:

@@ -25,6 +25,7 @@ from .grids import (
     resampled,
 )
 from .prior import Priors, gather_priors
+from .registrations import Registrations
 from .support_model import SupportModel
 
 PRIOR_SHARE = 0.35
@@ -56,7 +57,9 @@ class RegisteredQuery:
     priors: Priors
 
 
-def register_query(model: SupportModel, query: ImageVolume, run: Run) -> RegisteredQuery:
+def register_query(
+    model: SupportModel, query: ImageVolume, run: Run, registrations: Registrations | None = None
+) -> RegisteredQuery:
     """Return a query with all examples registered to it.
 
     Raises
@@ -75,7 +78,7 @@ def register_query(model: SupportModel, query: ImageVolume, run: Run) -> Registe
     alignments, covered = [], np.zeros(sitk.GetArrayViewFromImage(coarse).shape, dtype=np.bool_)
     for number, scan in enumerate(model.scans):
         run.step(number / len(model.scans), f"registering example {number + 1} of {len(model.scans)}")
-        alignments.append(align(image, coarse, scan, model.spacing, run))
+        alignments.append(align(image, coarse, scan, model.spacing, run, registrations))
         covered |= covered_by(alignments[-1], coarse, scan)
     fine = fine_image(image, look_grid(coarse, covered, model.spacing, model.reach))
     return RegisteredQuery(query, image, fine, gather_priors(fine, model.scans, alignments, len(model.labels), run))

@@ -18,14 +18,14 @@ from ...engine.run import Run
 from .grids import extent_of, on_spacing, resampled
 
 METRIC_BINS = 32
-METRIC_SAMPLES = 60_000
+METRIC_SAMPLES = 20_000
 """Voxels that the mutual information is computed of at most."""
 
 AFFINE_STEPS = 60
 SMALLEST_LEVEL = 12
 """Fewest voxels along the shortest axis of a coarse level."""
 
-DEMONS_STEPS = (40, 40)
+DEMONS_STEPS = (40, 15)
 """At half resolution and at the images' own."""
 
 DEMONS_SIGMA = 1.5
@@ -61,7 +61,7 @@ def register(fixed: sitk.Image, moving: sitk.Image, run: Run) -> Registration:
     Cancelled
         The run was stopped; it takes one iteration to notice.
     """
-    return _deformed(fixed, moving, _best_affine(fixed, moving, run), run)
+    return _deformed(fixed, moving, register_affine(fixed, moving, run), run)
 
 
 def register_from(fixed: sitk.Image, moving: sitk.Image, start: sitk.Transform, run: Run) -> Registration:
@@ -108,8 +108,11 @@ def _stoppable(process: Any, run: Run) -> Iterator[None]:
     run.check()
 
 
-def _best_affine(fixed: sitk.Image, moving: sitk.Image, run: Run) -> sitk.Transform:
-    """Return an affine map: begun from the boxes' centres and the contents' centres, gone on with from the better."""
+def register_affine(fixed: sitk.Image, moving: sitk.Image, run: Run) -> sitk.Transform:
+    """Return the affine map that `register` begins with.
+
+    It is begun twice, from the boxes' centres and from the contents' centres, and gone on with from the better.
+    """
     levels = _levels(fixed)
     starts = (sitk.CenteredTransformInitializerFilter.GEOMETRY, sitk.CenteredTransformInitializerFilter.MOMENTS)
     found = []
