@@ -11,6 +11,7 @@ from fakes.people import person
 from Host.nodes import add_linear_transform, add_segmentation, add_volume, put_under, segment_array
 from Host.picture import share_of_color
 from MedSegAICore.fewshot.examples import Example
+from MedSegAICore.fewshot.fit import DEFAULT
 from MedSegAILib.mrml import support_files
 from MedSegAILib.mrml.segments import SegmentLook, giveLook
 
@@ -102,7 +103,7 @@ class FewShotCase:
         for seed in seeds:
             self.examples.append(self.draw_person(seed, **options))
             self.choose(*self.examples[-1])
-        self.ui.methodSelector.currentIndex = 1  # the method without weights
+        self.effect.parameters.set("Method", DEFAULT)  # the quick one
 
     def wait(self) -> None:
         """Let the application go on until nothing is under way."""

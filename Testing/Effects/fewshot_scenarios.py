@@ -12,6 +12,7 @@ from Effects.fewshot_case import FOLDER, KIDNEY, LIVER
 from fakes.people import person
 from fakes.people_files import VALUES, write_label_map, write_scan, write_segments
 from MedSegAICore.fewshot.example_files import ExampleFiles
+from MedSegAICore.fewshot.fit import DEFAULT
 from MedSegAICore.fewshot.support_set import SupportSet, write_support_set
 from MedSegAICore.recipe import recipes_from_json
 from MedSegAICore.segmentation_file import RECIPE_TAG
@@ -139,6 +140,15 @@ def a_structure_that_is_not_ticked_is_not_learned(case):
     assert "not known" in case.ui.warningsLabel.text
 
 
+def with_one_example_the_best_method_cannot_be_told(case):
+    case.choose(*case.draw_person(0))
+    assert case.ui.methodSelector.currentIndex == 0
+    assert "tried on the examples" in case.ui.methodStateLabel.text
+    case.learn()
+    assert case.session.model.method == DEFAULT
+    assert "One example cannot tell which method is best" in case.ui.warningsLabel.text
+
+
 def only_what_all_examples_show_can_be_learned(case):
     case.add_examples(0)
     case.add_examples(1, labels=["kidney"])
@@ -164,6 +174,9 @@ def examples_that_contradict_each_other_are_warned_of(case):
     low = [row for row in case.quality_rows() if "⚠" in row[1]]
     assert low
     assert f"'{low[0][0]}' is learned poorly" in case.ui.warningsLabel.text
+    case.segment()
+    assert any("⚠" in row[3] for row in case.quality_rows())
+    assert "expected to be poor" in case.ui.warningsLabel.text
 
 
 def a_volume_that_is_an_example_itself_is_warned_of(case):
@@ -185,7 +198,7 @@ def examples_come_from_a_folder(case):
         assert case.session.examples.shared == ("liver", "kidney")
         case.ui.examplesTree.setCurrentItem(case.ui.examplesTree.topLevelItem(0))
         case.ui.removeExampleButton.click()
-        case.ui.methodSelector.currentIndex = 1
+        case.effect.parameters.set("Method", DEFAULT)
         case.learn()
         assert case.session.model.labels == ("liver", "kidney")
 

@@ -145,6 +145,7 @@ class FewShotPanel:
         self._shown["colors"] = colors
         for item, color in zip(self._fill("quality", self.ui.qualityTree, rows), colors, strict=False):
             item.setIcon(0, _swatch(color))
+        _fitColumns(self.ui.qualityTree)
 
     def _fill(self, name, tree, rows):
         """Show rows of texts in a tree, if they are not there already; return the new items."""
@@ -157,8 +158,7 @@ class FewShotPanel:
             for column, text in enumerate(texts):
                 item.setText(column, text)
             tree.addTopLevelItem(item)
-        for column in range(tree.columnCount):
-            tree.resizeColumnToContents(column)
+        _fitColumns(tree)
         return items
 
 
@@ -198,6 +198,11 @@ def _numbers(row):
         "" if dice is None else f"⚠ {dice:.2f}" if dice < LOW_QUALITY else f"{dice:.2f}"
         for dice in (*expected, row.quality)
     )
+
+
+def _fitColumns(tree):
+    for column in range(tree.columnCount):
+        tree.resizeColumnToContents(column)
 
 
 def _swatch(color):
