@@ -143,7 +143,7 @@ def a_structure_that_is_not_ticked_is_not_learned(case):
 def with_one_example_the_best_method_cannot_be_told(case):
     case.choose(*case.draw_person(0))
     assert case.ui.methodSelector.currentIndex == 0
-    assert "tried on the examples" in case.ui.methodStateLabel.text
+    assert "the best one is taken" in case.ui.methodStateLabel.text
     case.learn()
     assert case.session.model.method == DEFAULT
     assert "One example cannot tell which method is best" in case.ui.warningsLabel.text
@@ -228,6 +228,15 @@ def a_support_model_is_saved_and_loaded_with_its_looks(case):
     case.session.loadModel(str(target))
     assert case.session.model.file == target
     assert case.session.model.notes.looks["liver"] == LIVER
+    assert case.ui.segmentButton.enabled
+
+
+def a_support_model_that_is_gone_is_named(case):
+    case.node.SetAttribute("AI Few-shot.SupportModel", str(FOLDER / "gone.safetensors"))
+    case.effect.updateGUIFromMRML()
+    assert "There is no support model 'gone.safetensors'" in case.ui.fewShotStatusLabel.text
+    assert not case.ui.segmentButton.enabled
+    case.have_learned()
     assert case.ui.segmentButton.enabled
 
 

@@ -8,26 +8,21 @@ from slicer.i18n import tr as _
 from .event_loop import later
 
 
-class ExampleReading:
-    """Reads one example in each turn of the event loop.
+class ExampleReader:
+    """Reads examples, one in each turn of the event loop; a newer reading ends an older one.
 
     Parameters
     ----------
-    items, images
-        What to read, and the `SourceImages`.
-    onRead
-        Called with each item and its `Example`.
-    onRefused
-        Called with the `MedSegAIError` of one that cannot be used.
-    onEnd
-        Called once, unless the reading was stopped.
+    images
+        The `SourceImages`.
+    onChange
+        Called without arguments when a reading starts or moves on.
     """
 
-    def __init__(self, items, images, onRead, onRefused, onEnd):
-        self._items, self._images, self._next = list(items), images, 0
-        self._onRead, self._onRefused, self._onEnd = onRead, onRefused, onEnd
-        self._isStopped = False
-        later(0, self._step)
+    def __init__(self, images, onChange):
+        self._images, self._onChange = images, onChange
+        self._items, self._next, self._round = (), 0, 0
+        self.isRunning = False
 
     @property
     def progress(self):
@@ -35,22 +30,48 @@ class ExampleReading:
         text = _("Reading example {number} of {count}…").format(number=self._next + 1, count=len(self._items))
         return self._next / max(len(self._items), 1), text
 
+    def read(self, items, onRead, onRefused, onEnd):
+        """Read examples.
+
+        Parameters
+        ----------
+        items
+            `NodeExample`s and `FileExample`s.
+        onRead
+            Called with each item and its `Example`.
+        onRefused
+            Called with the `MedSegAIError` of one that cannot be used; the others are read all the same.
+        onEnd
+            Called once without arguments, unless the reading was stopped.
+        """
+        self._items, self._next, self.isRunning = list(items), 0, True
+        self._round += 1
+        thisRound = self._round
+
+        def step():
+            if not self.isRunning or self._round != thisRound:
+                return
+            if self._next == len(self._items):
+                self.isRunning = False
+                onEnd()
+                return
+            self._readNext(onRead, onRefused)
+            later(0, step)
+
+        later(0, step)
+        self._onChange()
+
     def stop(self):
         """Read no more; nothing is called any more."""
-        self._isStopped = True
+        self.isRunning = False
 
-    def _step(self):
-        if self._isStopped:
-            return
-        if self._next == len(self._items):
-            self._onEnd()
-            return
+    def _readNext(self, onRead, onRefused):
         item = self._items[self._next]
         try:
             example = item.read(self._images)
         except MedSegAIError as error:
-            self._onRefused(error)
+            onRefused(error)
         else:
-            self._onRead(item, example)
+            onRead(item, example)
         self._next += 1
-        later(0, self._step)
+        self._onChange()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 
 import slicer
 import vtk
@@ -19,7 +18,8 @@ from ..mrml.structures import structureLooks, writeStructures
 from ..mrml.support_files import SupportNotes, copyModel, newModelFile, writeNotes
 from .event_loop import later
 from .example_list import ExampleList, NodeExample, filesAt
-from .example_reading import ExampleReading
+from .example_reading import ExampleReader
+from .fewshot_answer import FewShotAnswer, StructureRow
 from .fewshot_settings import FewShotSettings
 from .run_controller import RunController
 from .slice_previews import SlicePreviews
@@ -34,29 +34,6 @@ VOLUME_EVENTS = (
     slicer.vtkMRMLTransformableNode.TransformModifiedEvent,
 )
 """What may change voxels or their place."""
-
-
-@dataclass
-class _Answer:
-    """What was found on a volume."""
-
-    image: object
-    result: object
-    isApplied: bool = False
-
-    def quality(self, label):
-        """Dice to be expected of a structure; None if that is not known."""
-        return next((one.quality for one in self.result.structures if one.label == label), None)
-
-
-@dataclass(frozen=True)
-class StructureRow:
-    """What there is to show of a structure: its colour, the `Expected` Dice, and what to expect on this volume."""
-
-    label: str
-    color: tuple[float, float, float]
-    expected: object = None
-    quality: float | None = None
 
 
 class FewShotSession:
@@ -82,7 +59,8 @@ class FewShotSession:
         self.runs, self.previews = RunController(engine, onChange), SlicePreviews()
         self.examples, self.settings, self.model = ExampleList(), FewShotSettings(), None
         self.message = ""
-        self._images, self._answers, self._reading = SourceImages(), {}, None
+        self._images, self._answers, self._modelPath = SourceImages(), {}, ""
+        self._reader = ExampleReader(self._images, onChange)
         self._segmentationNode = self._volumeNode = None
         self._volumeWatch = NodeWatch(lambda: later(0, self._checkVolume))
         self._scene = slicer.mrmlScene
@@ -91,17 +69,17 @@ class FewShotSession:
     @property
     def isBusy(self):
         """Whether something is read, learned or segmented."""
-        return self._reading is not None or self.runs.isRunning
+        return self._reader.isRunning or self.runs.isRunning
 
     @property
     def isSlow(self):
         """Whether progress should be shown."""
-        return self._reading is not None or self.runs.isSlow
+        return self._reader.isRunning or self.runs.isSlow
 
     @property
     def progress(self):
         """Fraction [0, 1] and a few words about what goes on."""
-        return self._reading.progress if self._reading is not None else self.runs.progress
+        return self._reader.progress if self._reader.isRunning else self.runs.progress
 
     @property
     def canLearn(self):
@@ -173,11 +151,11 @@ class FewShotSession:
 
     def useModel(self, path):
         """Segment by another support model; "" for none."""
-        if path == (str(self.model.file) if self.model is not None else ""):
-            return
-        self._take(None)
-        if path:
-            self._guarded(lambda: self._take(readSupportModel(path)))
+        if path != self._modelPath:
+            self._take(None)
+            self._modelPath = path
+            if path:
+                self._guarded(lambda: self._take(readSupportModel(path)))
 
     def loadModel(self, path):
         """Choose a support model from anywhere."""
@@ -201,11 +179,15 @@ class FewShotSession:
         """Take the examples of a folder or of a manifest; those that cannot be used are named."""
         refused = []
 
-        def end():
-            self._reading = None
-            self.say(" ".join(refused))
+        def read():
+            self._read(
+                filesAt(path),
+                self.examples.add,
+                lambda error: refused.append(str(error)),
+                lambda: self.say(" ".join(refused)),
+            )
 
-        self._guarded(lambda: self._read(filesAt(path), self.examples.add, lambda e: refused.append(str(e)), end))
+        self._guarded(read)
 
     def removeExample(self, index):
         """Forget an example."""
@@ -222,12 +204,10 @@ class FewShotSession:
         read = []
 
         def refuse(error):
-            self._reading.stop()
-            self._reading = None
+            self._reader.stop()
             self._failed(error)
 
         def end():
-            self._reading = None
             self._guarded(lambda: self._learnFrom(read))
             self._onChange()
 
@@ -276,8 +256,7 @@ class FewShotSession:
 
     def _read(self, items, onRead, onRefused, onEnd):
         self.message = ""
-        self._reading = ExampleReading(items, self._images, onRead, onRefused, onEnd)
-        self._onChange()
+        self._reader.read(items, onRead, onRefused, onEnd)
 
     def _learnFrom(self, read):
         examples, looks = self.examples.learnable(read), self.examples.looks
@@ -299,6 +278,7 @@ class FewShotSession:
         self.runs.cancel(SEGMENT)
         self._answers.clear()
         self.model, self.message = model, ""
+        self._modelPath = str(model.file) if model is not None else ""
         self._show()
 
     def _ask(self):
@@ -320,7 +300,7 @@ class FewShotSession:
         if not self._images.isCurrent(volumeNode, image):
             self.say(_("The volume has changed. Segment it again."))
             return
-        self._answers[volumeNode] = _Answer(image, result)
+        self._answers[volumeNode] = FewShotAnswer(image, result)
         if volumeNode is self._volumeNode:
             self._show()
 
@@ -349,9 +329,7 @@ class FewShotSession:
         self.previews.hide()
 
     def _stop(self):
-        if self._reading is not None:
-            self._reading.stop()
-            self._reading = None
+        self._reader.stop()
         self.runs.cancel()
 
     def _show(self):
@@ -359,9 +337,7 @@ class FewShotSession:
         if answer is None or answer.isApplied:
             self.previews.hide()
         else:
-            looks = self._looks(self.model.labels)
-            found = answer.result.structures
-            groups = [([structure.probability], looks[structure.label].color) for structure in found]
+            groups = answer.groups(self._looks(self.model.labels))
             self.previews.showGroups(groups, self.settings.threshold)
         self._onChange()
 
