@@ -12,7 +12,8 @@ from fakes.people import person
 from Host.processes import pid_of
 from MedSegAICore.engine.fit_messages import fitted_message
 from MedSegAICore.engine.run import CancelToken
-from MedSegAICore.errors import Cancelled, EngineFault, EngineLost, InvalidSupport
+from MedSegAICore.engine.service import VOLUMES_LIMIT
+from MedSegAICore.errors import Cancelled, EngineFault, EngineLost, InvalidRequest, InvalidSupport
 from MedSegAICore.fewshot.examples import Example
 from MedSegAICore.fewshot.fit import FitReport, FitRequest
 from MedSegAICore.request import FewShotTask, SegmentationRequest
@@ -112,6 +113,15 @@ def test_an_image_that_never_arrives_has_a_name(engine, request_of, monkeypatch)
 
     with pytest.raises(EngineFault, match="does not accept the volume"):
         engine.fitAndWait(request_of())
+
+
+def test_more_examples_than_the_process_keeps_are_refused_at_once(engine, request_of, people, sent) -> None:
+    request = request_of()
+    many = [Example(replace(people[0].image), people[0].masks) for _ in range(VOLUMES_LIMIT + 1)]
+
+    with pytest.raises(InvalidRequest, match=str(VOLUMES_LIMIT)):
+        engine.fitAndWait(replace(request, examples=many))
+    assert "fit" not in sent
 
 
 def test_examples_that_cannot_be_used_are_named(engine, request_of, people) -> None:

@@ -19,7 +19,8 @@ from MedSegAICore.engine.cache import GIBIBYTE
 from MedSegAICore.engine.frames import Frame
 from MedSegAICore.engine.messages import ask_memory_message, cancel_message, configure_message
 from MedSegAICore.engine.run import CancelToken
-from MedSegAICore.errors import Cancelled, EngineFault, EngineLost, MedSegAIError
+from MedSegAICore.engine.service import VOLUMES_LIMIT
+from MedSegAICore.errors import Cancelled, EngineFault, EngineLost, InvalidRequest, MedSegAIError
 from MedSegAICore.fewshot.fit import FitReport, FitRequest
 from MedSegAICore.request import SegmentationRequest
 from MedSegAICore.result import SegmentationResult
@@ -230,6 +231,10 @@ class EngineProcess:
         if self._connection is None:
             self._connect()
         if not self._connection.isOpen:  # it could not be started; all questions are about to end with that error
+            return
+        if len({id(image) for image in question.images}) > VOLUMES_LIMIT:
+            message = _("The engine process can work with {count} volumes at a time.").format(count=VOLUMES_LIMIT)
+            self._fail(ticket, InvalidRequest(message, _("Learn from fewer examples.")))
             return
         self._upload(ticket, question.images)
 
