@@ -225,6 +225,8 @@ def _setIndex(comboBox, index):
 
 
 def _hint(session):
+    if session.isBusy:
+        return _("Working…")
     if session.canApply:
         return _("Check the preview on the slices, then apply.")
     if session.model is not None:
