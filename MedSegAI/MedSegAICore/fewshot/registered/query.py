@@ -28,7 +28,7 @@ from .prior import Priors, gather_priors
 from .registrations import Registrations
 from .support_model import SupportModel
 
-PRIOR_SHARE = 0.35
+PRIOR_SHARE = 0.4
 """Weight of the registered prior beside the classifier's probability."""
 
 CONSISTENT = 0.25
