@@ -5,9 +5,9 @@
     python Testing/Benchmarks/fewshot_table.py table runs --json Testing/Benchmarks/fewshot_results.json
 
 The first commands put every question of the evaluation's protocol `whole-examples` to every method and leave a report
-for each set in their folders; stopped, it goes on when it is started again. The last one makes one table of all reports.
-Queries are those of a few people drawn by the committed seed, examples are of other people, and nothing is told about
-a query.
+for each set in their folders; what was stopped goes on when it is started again. The last one makes one table of all
+reports. Queries are those of a few people drawn by the committed seed, examples are of other people, and nothing is
+told about a query.
 """
 
 from __future__ import annotations
