@@ -158,7 +158,7 @@ class MedSegAILogic(ScriptedLoadableModuleLogic):
         target = Target(volumeNode, segmentationNode, segmentName, editor)
         return NodeRun(target, list(prompts), settings, onResult, onError, onProgress)
 
-    def learn(self, examples, file=None, model="best", progress=None, cancel=None):
+    def learn(self, examples, file=None, model="registered", progress=None, cancel=None):
         """Learn from segmentations of the scene what `segmentLike` segments, and wait for it.
 
         >>> report = logic.learn([(getNode("CT1"), getNode("Seg1")), (getNode("CT2"), getNode("Seg2"))])
@@ -172,7 +172,7 @@ class MedSegAILogic(ScriptedLoadableModuleLogic):
         file
             The support model to write; its name ends with `.safetensors`. None keeps it in the user's own folder.
         model
-            Name in the catalogue, or "best" for whatever does best on the examples themselves.
+            Name in the catalogue, or "best" for whatever does best on the examples themselves, which takes longer.
         progress, cancel
             As for `segment`.
 
@@ -191,7 +191,7 @@ class MedSegAILogic(ScriptedLoadableModuleLogic):
 
         return learn(examples, file, model, WaitingEngine(), progress, cancel)
 
-    def startLearning(self, examples, file=None, model="best", onResult=None, onError=None, onProgress=None):
+    def startLearning(self, examples, file=None, model="registered", onResult=None, onError=None, onProgress=None):
         """Do the same as `learn` without waiting for it.
 
         Parameters

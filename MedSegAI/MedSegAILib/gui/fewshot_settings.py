@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from MedSegAICore.fewshot.fit import BEST
+from MedSegAICore.fewshot.fit import DEFAULT
 
 NO_MODEL = "none"
 """In place of the path of a support model; Slicer takes an empty parameter for a missing one."""
 
-DEFAULTS = {"Method": BEST, "Threshold": 0.5, "SupportModel": NO_MODEL}
+DEFAULTS = {"Method": DEFAULT, "Threshold": 0.5, "SupportModel": NO_MODEL}
 """Parameters of the effect, which Slicer keeps on the segment editor's node."""
 
 
@@ -20,12 +20,12 @@ class FewShotSettings:
     Parameters
     ----------
     method
-        Name in the catalogue, or `BEST`.
+        Name in the catalogue, or `fit.BEST`.
     threshold
         Probability from which a voxel is inside.
     """
 
-    method: str = BEST
+    method: str = DEFAULT
     threshold: float = 0.5
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import slicer
-from MedSegAICore.fewshot.fit import BEST, FitReport, FitRequest
+from MedSegAICore.fewshot.fit import DEFAULT, FitReport, FitRequest
 from MedSegAICore.request import FewShotTask, SegmentationRequest
 
 from .console import addSegmentation, checkInScene, newEngine
@@ -23,7 +23,7 @@ from .support_files import SupportNotes, newModelFile, readNotes, writeNotes
 from .volumes import imageVolume
 
 
-def learn(examples, file=None, model=BEST, engine=None, progress=None, cancel=None, seed=0):
+def learn(examples, file=None, model=DEFAULT, engine=None, progress=None, cancel=None, seed=0):
     """Learn from segmentations and keep what was learned in a file. The scene is not changed.
 
     Parameters
@@ -97,7 +97,7 @@ def segmentLike(
     return writeLike(result, supportModel, volumeNode, segmentationNode, editor)
 
 
-def fitRequestFromNodes(examples, file=None, model=BEST, seed=0):
+def fitRequestFromNodes(examples, file=None, model=DEFAULT, seed=0):
     """Return the `FitRequest` that `learn` sends, and a function that gives its `SupportNotes` once it is answered."""
     chosen = [(volume, segmentation, names[0] if names else None) for volume, segmentation, *names in examples]
     learned = [exampleFromNodes(*nodes) for nodes in chosen]
