@@ -118,6 +118,8 @@ def test_a_file_that_is_described_wrongly_is_refused_by_name(saved, change, word
         ({"spacing": [1.0, 0.0, 1.0]}, "must be two or three lengths"),
         ({"spacing": [1.0, 1.0]}, "does not have the voxels"),
         ({"scans": []}, "scans must not be empty"),
+        ({"layers": [0]}, "layers must be a list of whole numbers above 0"),
+        ({"layers": []}, "has no classifier"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from ...errors import InvalidSupportModel
 from ...fields import Fields
 from ..learner import Scores, StoredModel
-from ..registered.classifier import VoxelClassifier
-from ..registered.features import feature_count
 from ..registered.stored import described, support_model, tensors_of
 from .knowledge import Knowledge
 from .shots import Shot
@@ -24,12 +22,11 @@ PARTS = {"features": (np.float16, 3, True), "covered": (np.float32, 3, True), "d
 
 def stored_knowledge(knowledge: Knowledge, method: str, weights_hash: str, leave_one_out: Scores) -> StoredModel:
     """Return knowledge as a file keeps it."""
-    registered = replace(knowledge.registered, classifiers=(_undecided(len(knowledge.labels)),))
-    tensors = dict(tensors_of(registered))
+    tensors = dict(tensors_of(knowledge.registered))
     for number, shot in enumerate(knowledge.shots):
         tensors |= {f"shots.{number}.{name}": getattr(shot, name) for name in PARTS}
     description = {
-        "registered": described(registered),
+        "registered": described(knowledge.registered),
         "axis": -1 if knowledge.axis is None else knowledge.axis,
         "spacing": knowledge.spacing,
         "examples": [shot.example for shot in knowledge.shots],
@@ -65,14 +62,7 @@ def restored_knowledge(stored: StoredModel, method: str, weights_hash: str) -> K
     if len({len(shot.features) for shot in shots}) > 1:
         message = "The support model has features of several kinds."
         raise InvalidSupportModel(message)
-    return Knowledge(replace(registered, classifiers=()), tuple(shots), None if axis < 0 else axis, spacing)
-
-
-def _undecided(labels: int) -> VoxelClassifier:
-    """Return a classifier that has learned nothing; the stored form of registered examples has at least one."""
-    width = feature_count(labels)
-    layer = np.zeros((labels + 1, width), np.float32), np.zeros(labels + 1, np.float32)
-    return VoxelClassifier(np.zeros(width, np.float32), np.ones(width, np.float32), (layer,))
+    return Knowledge(registered, tuple(shots), None if axis < 0 else axis, spacing)
 
 
 def _shot(tensors: Mapping[str, NDArray[Any]], number: int, example: int, labels: int) -> Shot:

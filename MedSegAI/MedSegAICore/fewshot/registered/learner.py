@@ -9,6 +9,7 @@ from pathlib import Path
 from ...engine.cache import ByteBoundedCache
 from ...engine.device import DevicePlan
 from ...engine.run import Run
+from ...errors import InvalidSupportModel
 from ...models.catalogue import ModelSpec
 from ...volume import ImageVolume
 from ..examples import Example
@@ -48,7 +49,11 @@ class RegisteredLearner:
 
     def restore(self, stored: StoredModel) -> RegisteredModel:
         """Return the model that was stored."""
-        return RegisteredModel(support_model(stored), stored.leave_one_out, self.name, self.registrations)
+        model = support_model(stored)
+        if not model.classifiers:
+            message = "The support model has no classifier."
+            raise InvalidSupportModel(message)
+        return RegisteredModel(model, stored.leave_one_out, self.name, self.registrations)
 
 
 @dataclass(frozen=True, eq=False)

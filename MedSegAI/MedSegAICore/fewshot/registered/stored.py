@@ -83,9 +83,11 @@ def _model(values: Any, tensors: Mapping[str, NDArray[Any]], labels: tuple[str, 
     scans = tuple(
         _scan(tensors, number, part, len(spacing), len(labels)) for number, part in enumerate(fields.parts("scans"))
     )
-    layers = fields.numbers("layers", -1)
+    layers = fields.value("layers")
+    if not isinstance(layers, list) or not all(type(count) is int and count > 0 for count in layers):
+        fields.refuse("layers", "must be a list of whole numbers above 0")
     classifiers = tuple(
-        _classifier(tensors, f"classifiers.{number}", int(count), len(labels)) for number, count in enumerate(layers)
+        _classifier(tensors, f"classifiers.{number}", count, len(labels)) for number, count in enumerate(layers)
     )
     if not scans:
         fields.refuse("scans", "must not be empty")
