@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -47,19 +48,103 @@ PATCH_PIXELS = 16
 WINDOW_TOKENS = 14
 
 
-class Sam(nn.Module):
-    """Image encoder, prompt encoder and mask decoder, with the names of the published checkpoints.
+class PromptedNetwork(nn.Module):
+    """SAM around any image encoder: prompt encoder and mask decoder, with the names of the published checkpoints.
+
+    Parameters
+    ----------
+    image_encoder
+        Makes the embedding (1, 256, size / patch, size / patch) of a picture.
+    image_size, patch_pixels
+        Side of the square input, and of the square that one position of the embedding stands for [pixels].
+    """
+
+    def __init__(self, image_encoder: Any, image_size: int, patch_pixels: int) -> None:
+        super().__init__()
+        modeling = load_modeling()
+        self.image_size, self.patch_pixels = image_size, patch_pixels
+        tokens = image_size // patch_pixels
+        self.image_encoder: Any = image_encoder
+        with torch.device("meta"):
+            self.prompt_encoder = modeling.PromptEncoder(
+                embed_dim=EMBEDDING_CHANNELS,
+                image_embedding_size=(tokens, tokens),
+                input_image_size=(image_size, image_size),
+                mask_in_chans=16,
+            )
+            transformer = modeling.TwoWayTransformer(
+                depth=2, embedding_dim=EMBEDDING_CHANNELS, mlp_dim=2048, num_heads=8
+            )
+            self.mask_decoder = modeling.MaskDecoder(
+                transformer_dim=EMBEDDING_CHANNELS, transformer=transformer, num_multimask_outputs=3
+            )
+
+    def decode(
+        self,
+        embedding: Tensor,
+        points: tuple[Tensor, Tensor] | None,
+        box: Tensor | None,
+        mask_logits: Tensor | None,
+        several: bool,
+    ) -> tuple[Tensor, Tensor]:
+        """Return low-resolution logits (1, masks, 4 h, 4 w) and their predicted qualities (1, masks).
+
+        Parameters
+        ----------
+        embedding
+            (1, 256, h, w) of a picture.
+        points
+            Positions (1, n, 2) as (x, y) in pixels of the input, and labels (1, n): 1 inside, 0 outside.
+        box
+            (1, 4) as (x, y, x, y) in pixels of the input.
+        mask_logits
+            (1, 1, 4 h, 4 w) logits of an earlier answer.
+        several
+            Three answers of different extent instead of one.
+        """
+        sparse, dense = self.prompt_encoder(points=points, boxes=box, masks=mask_logits)
+        logits, quality = self.mask_decoder(
+            image_embeddings=embedding,
+            image_pe=self.prompt_encoder.get_dense_pe(),
+            sparse_prompt_embeddings=sparse,
+            dense_prompt_embeddings=dense,
+            multimask_output=several,
+        )
+        return logits, quality
+
+    def to_picture(self, logits: Tensor, resized: tuple[int, int], original: tuple[int, int]) -> Tensor:
+        """Return low-resolution logits (1, masks, .., ..) at the (rows, columns) of the `original` picture.
+
+        `resized` is its size within the padded input.
+        """
+        full = functional.interpolate(logits, (self.image_size, self.image_size), mode="bilinear", align_corners=False)
+        full = full[..., : resized[0], : resized[1]]
+        return functional.interpolate(full, original, mode="bilinear", align_corners=False)
+
+    def within_picture(self, embedding: Tensor, resized: tuple[int, int]) -> Tensor:
+        """Return the part (1, 256, h, w) of an embedding that the picture fills, without the padding.
+
+        `resized` is the (rows, columns) of the picture within the padded input. Where it ends within a patch, the
+        embedding is interpolated so that the part covers the picture exactly.
+        """
+        sizes = [max(1, round(length / self.patch_pixels)) for length in resized]
+        rows, columns = (
+            (torch.arange(size) + 0.5) * (2 * length / self.image_size / size) - 1
+            for size, length in zip(sizes, resized, strict=True)
+        )
+        positions = torch.stack(torch.meshgrid(columns, rows, indexing="xy"), dim=-1)[None].to(embedding)
+        return functional.grid_sample(embedding, positions, padding_mode="border", align_corners=False)
+
+
+class Sam(PromptedNetwork):
+    """SAM with its own image encoder, a vision transformer.
 
     The parameters are placeholders without storage until a checkpoint is assigned to them.
     """
 
     def __init__(self, architecture: SamArchitecture) -> None:
-        super().__init__()
-        modeling = load_modeling()
-        self.image_size = architecture.image_size
-        tokens = architecture.image_size // PATCH_PIXELS
         with torch.device("meta"):
-            self.image_encoder = modeling.ImageEncoderViT(
+            encoder = load_modeling().ImageEncoderViT(
                 img_size=architecture.image_size,
                 patch_size=PATCH_PIXELS,
                 embed_dim=architecture.width,
@@ -71,19 +156,8 @@ class Sam(nn.Module):
                 window_size=WINDOW_TOKENS,
                 global_attn_indexes=architecture.global_blocks,
             )
-            self.prompt_encoder = modeling.PromptEncoder(
-                embed_dim=EMBEDDING_CHANNELS,
-                image_embedding_size=(tokens, tokens),
-                input_image_size=(architecture.image_size, architecture.image_size),
-                mask_in_chans=16,
-            )
-            transformer = modeling.TwoWayTransformer(
-                depth=2, embedding_dim=EMBEDDING_CHANNELS, mlp_dim=2048, num_heads=8
-            )
-            self.mask_decoder = modeling.MaskDecoder(
-                transformer_dim=EMBEDDING_CHANNELS, transformer=transformer, num_multimask_outputs=3
-            )
-        self.image_encoder.blocks = nn.ModuleList(EncoderBlock(block) for block in self.image_encoder.blocks)
+        encoder.blocks = nn.ModuleList(EncoderBlock(block) for block in encoder.blocks)
+        super().__init__(encoder, architecture.image_size, PATCH_PIXELS)
         self.eval()
 
     def compute_in(self, dtype: torch.dtype) -> None:
@@ -114,59 +188,3 @@ class Sam(nn.Module):
             tokens = block(tokens)
         embedding: Tensor = encoder.neck(tokens.permute(0, 3, 1, 2))
         return embedding
-
-    def decode(
-        self,
-        embedding: Tensor,
-        points: tuple[Tensor, Tensor] | None,
-        box: Tensor | None,
-        mask_logits: Tensor | None,
-        several: bool,
-    ) -> tuple[Tensor, Tensor]:
-        """Return low-resolution logits (1, masks, size / 4, size / 4) and their predicted qualities (1, masks).
-
-        Parameters
-        ----------
-        embedding
-            From `encode`.
-        points
-            Positions (1, n, 2) as (x, y) in pixels of the input, and labels (1, n): 1 inside, 0 outside.
-        box
-            (1, 4) as (x, y, x, y) in pixels of the input.
-        mask_logits
-            (1, 1, size / 4, size / 4) logits of an earlier answer.
-        several
-            Three answers of different extent instead of one.
-        """
-        sparse, dense = self.prompt_encoder(points=points, boxes=box, masks=mask_logits)
-        logits, quality = self.mask_decoder(
-            image_embeddings=embedding,
-            image_pe=self.prompt_encoder.get_dense_pe(),
-            sparse_prompt_embeddings=sparse,
-            dense_prompt_embeddings=dense,
-            multimask_output=several,
-        )
-        return logits, quality
-
-    def to_picture(self, logits: Tensor, resized: tuple[int, int], original: tuple[int, int]) -> Tensor:
-        """Return low-resolution logits (1, masks, .., ..) at the (rows, columns) of the `original` picture.
-
-        `resized` is its size within the padded input.
-        """
-        full = functional.interpolate(logits, (self.image_size, self.image_size), mode="bilinear", align_corners=False)
-        full = full[..., : resized[0], : resized[1]]
-        return functional.interpolate(full, original, mode="bilinear", align_corners=False)
-
-    def within_picture(self, embedding: Tensor, resized: tuple[int, int]) -> Tensor:
-        """Return the part (1, 256, h, w) of an embedding that the picture fills, without the padding.
-
-        `resized` is the (rows, columns) of the picture within the padded input. Where it ends within a patch, the
-        embedding is interpolated so that the part covers the picture exactly.
-        """
-        sizes = [max(1, round(length / PATCH_PIXELS)) for length in resized]
-        rows, columns = (
-            (torch.arange(size) + 0.5) * (2 * length / self.image_size / size) - 1
-            for size, length in zip(sizes, resized, strict=True)
-        )
-        positions = torch.stack(torch.meshgrid(columns, rows, indexing="xy"), dim=-1)[None].to(embedding)
-        return functional.grid_sample(embedding, positions, padding_mode="border", align_corners=False)
