@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import util
 from pathlib import Path
@@ -26,13 +28,15 @@ class SeededKit(Kit):
         return [(entry["name"], entry["shape"], entry["dtype"]) for entry in entries]
 
     def weights(self, network: torch.nn.Module) -> dict[str, torch.Tensor]:
-        """Return what the rule gives to every name and shape of a network."""
+        """Return what the rule gives to every name and shape of a network; whole numbers stay as they are."""
         rule_spec = util.spec_from_file_location("seeded_weights", self.folder.parent / "seeded_weights.py")
         rule = util.module_from_spec(rule_spec)
         rule_spec.loader.exec_module(rule)
-        shapes = {name: tensor.shape for name, tensor in network.state_dict().items()}
-        seed = self.spec["seed"]
-        return {name: torch.from_numpy(rule.seeded_array(name, shape, seed)) for name, shape in shapes.items()}
+        state = dict(network.state_dict())
+        for name, tensor in state.items():
+            if tensor.is_floating_point():
+                state[name] = torch.from_numpy(rule.seeded_array(name, tensor.shape, self.spec["seed"]))
+        return state
 
     def picture_shape(self) -> tuple[int, int]:
         rows, columns = self.arrays["in.image"].shape[:2]
@@ -75,3 +79,17 @@ def tap(network: torch.nn.Module, names: tuple[str, ...]) -> dict[str, torch.Ten
         layer = network.get_submodule(name)
         layer.register_forward_hook(lambda _layer, _inputs, output, name=name: outputs.update({name: output}))
     return outputs
+
+
+@contextmanager
+def always_answering(layer: torch.nn.Module, output: torch.Tensor) -> Iterator[None]:
+    """Make a layer give the same output whatever it is asked.
+
+    Both HQ-SAM folders were recorded so, by a slip: all prompts were drawn on what the first one got from
+    `embedding_maskfeature`. The published code, like ours, has that layer answer each prompt anew.
+    """
+    hook = layer.register_forward_hook(lambda *_: output)
+    try:
+        yield
+    finally:
+        hook.remove()
