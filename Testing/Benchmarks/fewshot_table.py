@@ -1,7 +1,7 @@
 """Measure few-shot segmentation on whole images, beside what needs no learning, and compare it with what is committed.
 
     python Testing/Benchmarks/fewshot_table.py measure runs/1 mr_hippocampus xr_chest_lungs
-    python Testing/Benchmarks/fewshot_table.py measure runs/2 mr_hippocampus --methods prototypes
+    python Testing/Benchmarks/fewshot_table.py measure runs/2 mr_hippocampus --methods prototypes --fewer
     python Testing/Benchmarks/fewshot_table.py table runs --json Testing/Benchmarks/fewshot_results.json
 
 The first commands put every question of the evaluation's protocol `whole-examples` to every method and leave a report
@@ -17,7 +17,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -38,8 +38,11 @@ from MedSegAICore.evaluation.statistics import RESAMPLES, mean_with_interval  # 
 from MedSegAICore.evaluation.work import CaseRecord  # noqa: E402
 
 DATA = Path(os.environ.get("MEDSEGAI_SHARED", ROOT.parent / "shared")) / "data"
-OURS, REGISTERED = "registered", "deformable"
-METHODS = (OURS, "mean-mask", "affine", REGISTERED, "prototypes")
+OURS, REGISTERED, PROTOTYPES = "registered", "deformable", "prototypes"
+WHOLE = ("mean-mask", "affine", REGISTERED, OURS)
+"""Methods that are asked about everybody."""
+
+METHODS = (*WHOLE, PROTOTYPES)
 SUPPORTS = (1, 2, 5)
 
 PEOPLE = {"mr_hippocampus": 8, "mr_abdomen_t2": 4, "ct_abdomen_slices": 3, "mr_cardiac_lv": 4, "xr_chest_lungs": 10}
@@ -49,9 +52,21 @@ LABELS = {"ct_abdomen_slices": ("liver", "spleen", "right kidney", "left kidney"
 """What they are asked about; everything where nothing is said."""
 
 
-def measure(folder: Path, names: Sequence[str], methods: Sequence[str], supports: Sequence[int], seed: int) -> None:
-    for name in names:
-        asked = Asked(LABELS.get(name, ()), most_subjects=PEOPLE[name], seed=seed)
+FEWER_PEOPLE = {
+    "mr_hippocampus": 4,
+    "mr_abdomen_t2": 2,
+    "ct_abdomen_slices": 1,
+    "mr_cardiac_lv": 2,
+    "xr_chest_lungs": 5,
+}
+"""How many of them slow methods are asked about."""
+
+
+def measure(folder: Path, asked_for: argparse.Namespace) -> None:
+    methods, supports, seed = asked_for.methods, asked_for.supports, asked_for.seed
+    people = FEWER_PEOPLE if asked_for.fewer else PEOPLE
+    for name in asked_for.datasets:
+        asked = Asked(LABELS.get(name, ()), most_subjects=people[name], seed=seed)
         plan = few_shot_plan("whole-examples", supports)
         job = job_of_models(methods, [load_dataset(name, DATA)], Engine("cpu"), plan, asked)
         run_job(job, folder / name, Run(lambda fraction, text: print(f"{100 * fraction:5.1f} % {text}", flush=True)))
@@ -60,13 +75,13 @@ def measure(folder: Path, names: Sequence[str], methods: Sequence[str], supports
 def difference_over_sets(
     first: Sequence[CaseRecord], second: Sequence[CaseRecord], seed: int = 0
 ) -> tuple[float, float, float]:
-    """Return the mean over sets of the mean difference in Dice, with its 95 % interval.
+    """Return the mean over sets of the mean difference in Dice on what both were asked, with its 95 % interval.
 
     Sets count alike; within each of them people are resampled, never single structures or slices.
     """
     others = {record.item: record for record in second}
     by_set: dict[str, dict[str, list[float]]] = {}
-    for record in first:
+    for record in shared_with(first, second):
         gain = record.values["dice"] - others[record.item].values["dice"]
         by_set.setdefault(record.item.dataset, {}).setdefault(record.item.subject, []).append(gain)
     rng = np.random.default_rng(seed)
@@ -81,28 +96,39 @@ def difference_over_sets(
     return float(np.mean(means)), float(lower), float(upper)
 
 
+def shared_with(records: Sequence[CaseRecord], others: Sequence[CaseRecord]) -> list[CaseRecord]:
+    """Return the records of questions that were also put to another method."""
+    asked = {record.item for record in others}
+    return [record for record in records if record.item in asked]
+
+
 def rows_of(records: Sequence[CaseRecord], condition: str) -> list[list[str]]:
     """Return the lines of a table of one number of examples: one for each set, and one for all."""
-    asked = [record for record in records if record.item.condition == condition]
-    methods = [method for method in METHODS if any(record.method == method for record in asked)]
-    of = {method: [record for record in asked if record.method == method] for method in methods}
+    of = {method: [r for r in records if (r.method, r.item.condition) == (method, condition)] for method in METHODS}
+    sets = list(dict.fromkeys(record.item.dataset for record in of[OURS]))
     rows = []
-    for dataset in dict.fromkeys(record.item.dataset for record in asked):
-        here = {method: [one for one in of[method] if one.item.dataset == dataset] for method in methods}
-        cells = [_mean(here[method], "dice") for method in methods]
-        seconds = f"{np.median([record.seconds for record in here[OURS]]):.1f}"
-        nsd = _mean(here[OURS], "nsd")
-        failures = str(sum(record.values["dice"] == 0 for record in here[OURS]))
-        gain = _signed(*difference_over_sets(here[OURS], here[REGISTERED]))
-        rows.append([dataset, condition, str(len(here[OURS])), *cells, gain, nsd, failures, seconds])
-    sets = list(dict.fromkeys(record.item.dataset for record in asked))
-    means = [
-        f"{np.mean([np.mean([r.values['dice'] for r in of[method] if r.item.dataset == one]) for one in sets]):.3f}"
-        for method in methods
-    ]
-    gain = _signed(*difference_over_sets(of[OURS], of[REGISTERED]))
-    rows.append(["**mean of sets**", condition, "", *means, gain, "", "", ""])
+    for dataset in sets:
+        here = {method: [one for one in of[method] if one.item.dataset == dataset] for method in METHODS}
+        ours = here[OURS]
+        counts = f"{len(ours)} of {len({record.item.subject for record in ours})}"
+        cells = [_mean(here[method], "dice") for method in WHOLE]
+        seconds = f"{np.median([record.seconds for record in ours]):.1f}"
+        failures = str(sum(record.values["dice"] == 0 for record in ours))
+        rows.append([dataset, condition, counts, *cells, *_gains(here), _mean(ours, "nsd"), failures, seconds])
+    means = [np.mean([_dice(record for record in of[m] if record.item.dataset == one) for one in sets]) for m in WHOLE]
+    rows.append(["**mean of sets**", condition, "", *(f"{mean:.3f}" for mean in means), *_gains(of), "", "", ""])
     return rows
+
+
+def _gains(of: Mapping[str, Sequence[CaseRecord]]) -> list[str]:
+    """Return in words what is gained over registration, and over prototypes on what they were asked."""
+    shared = len(shared_with(of[OURS], of[PROTOTYPES]))
+    over = f"{_signed(*difference_over_sets(of[OURS], of[PROTOTYPES]))}, n = {shared}" if shared else "-"
+    return [_signed(*difference_over_sets(of[OURS], of[REGISTERED])), over]
+
+
+def _dice(records: Iterable[CaseRecord]) -> float:
+    return float(np.mean([record.values["dice"] for record in records]))
 
 
 def _mean(records: Sequence[CaseRecord], name: str) -> str:
@@ -116,8 +142,8 @@ def _signed(mean: float, lower: float, upper: float) -> str:
 def table(folder: Path, json_file: Path | None) -> None:
     evaluations = [read_results(file) for file in sorted(folder.rglob("results.json"))]
     records = [record for evaluation in evaluations for record in evaluation.records]
-    methods = [method for method in METHODS if any(record.method == method for record in records)]
-    header = ["set", "examples", "n", *methods, "gain over deformable", "NSD", "failures", "seconds"]
+    gains = (f"gain over {REGISTERED}", f"gain over {PROTOTYPES}")
+    header = ["set", "examples", "structures of people", *WHOLE, *gains, "NSD", "failures", "seconds"]
     print(f"| {' | '.join(header)} |\n|{'---|' * len(header)}")
     rows = []
     for condition in dict.fromkeys(record.item.condition for record in records):
@@ -130,6 +156,7 @@ def table(folder: Path, json_file: Path | None) -> None:
             "commit": commit.stdout.strip(),
             "seed": evaluations[0].seed,
             "people": PEOPLE,
+            "people asked about with prototypes": FEWER_PEOPLE,
             "labels": LABELS,
             "environment": dict(evaluations[0].environment),
             "settings": [dict(evaluation.settings) for evaluation in evaluations],
@@ -152,13 +179,14 @@ def main() -> None:
     measuring.add_argument("datasets", nargs="*", default=list(PEOPLE), help="names of described sets (all five)")
     measuring.add_argument("--methods", nargs="+", default=list(METHODS))
     measuring.add_argument("--supports", nargs="+", type=int, default=list(SUPPORTS))
+    measuring.add_argument("--fewer", action="store_true", help="ask about fewer people")
     measuring.add_argument("--seed", type=int, default=COMMITTED_SEED)
     showing = commands.add_parser("table", help="show what was found")
     showing.add_argument("folder", type=Path)
     showing.add_argument("--json", type=Path, help="also write everything here")
     chosen = parser.parse_args()
     if chosen.command == "measure":
-        measure(chosen.folder, chosen.datasets, chosen.methods, chosen.supports, chosen.seed)
+        measure(chosen.folder, chosen)
     else:
         table(chosen.folder, chosen.json)
 
