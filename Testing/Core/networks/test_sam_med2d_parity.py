@@ -9,6 +9,7 @@ import pytest
 import torch
 from MedSegAICore.models.checkpoint import fit_checkpoint
 from MedSegAICore.networks.sam_med2d import SamMed2d
+from MedSegAICore.prompt.nearest_resize import resize_nearest
 from seeded_kit import PROMPTS, layout, load_seeded_kit, tap
 
 SIZE = 256
@@ -41,11 +42,8 @@ def encoded(kit, network):
 
 def squashed(levels):
     """Return a picture as the network's input: normalised, then the nearest pixel's value, whatever the aspect."""
-    normalised = (levels.astype(np.float32) - np.float32([123.675, 116.28, 103.53])) / np.float32(
-        [58.395, 57.12, 57.375]
-    )
-    rows, columns = (np.arange(SIZE) * side // SIZE for side in levels.shape[:2])
-    return torch.from_numpy(normalised[np.ix_(rows, columns)].transpose(2, 0, 1))[None]
+    normalised = (levels.astype(np.float32) - MEAN) / STD
+    return torch.from_numpy(resize_nearest(normalised, (SIZE, SIZE)).transpose(2, 0, 1))[None]
 
 
 def test_names_shapes_and_types_of_the_parameters_are_the_published_ones_in_their_order(kit):
