@@ -77,6 +77,8 @@ def read_checkpoint(path: Path) -> StateDict:
 def fit_checkpoint(network: torch.nn.Module, state: StateDict, model: str) -> None:
     """Give `network` the tensors of a checkpoint, as float32 and without copying where they already are.
 
+    Whole numbers, which batch norm counts with, stay whole numbers.
+
     Raises
     ------
     WeightsMismatch
@@ -88,7 +90,8 @@ def fit_checkpoint(network: torch.nn.Module, state: StateDict, model: str) -> No
     if differences:
         message = f"The checkpoint is not for '{model}': {differences}. It seems to be {describe_checkpoint(found)}."
         raise WeightsMismatch(message)
-    network.load_state_dict({name: tensor.float() for name, tensor in state.items()}, assign=True)
+    fitting = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
+    network.load_state_dict(fitting, assign=True)
 
 
 def _is_safetensors(path: Path) -> bool:

@@ -163,6 +163,13 @@ def test_a_fitting_checkpoint_becomes_the_parameters_as_float32(state):
     assert same(dict(network.state_dict()), state)
 
 
+def test_counters_of_a_checkpoint_stay_whole_numbers():
+    network = torch.nn.BatchNorm2d(2)
+    fit_checkpoint(network, {**network.state_dict(), "num_batches_tracked": torch.tensor(1 << 60)}, "tiny")
+    assert network.num_batches_tracked.dtype == torch.int64
+    assert network.num_batches_tracked == 1 << 60
+
+
 def test_a_checkpoint_of_another_network_is_refused_with_what_differs(state):
     network = torch.nn.Sequential()
     network.first = torch.nn.Linear(4, 2)
