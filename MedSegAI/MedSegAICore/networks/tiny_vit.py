@@ -173,7 +173,8 @@ class Merging(nn.Module):
         self.conv3 = NormedConvolution(leaving, leaving)
 
     def forward(self, features: Tensor) -> Tensor:
-        merged: Tensor = self.conv3(functional.gelu(self.conv2(functional.gelu(self.conv1(features)))))
+        wider = functional.gelu(self.conv1(features))
+        merged: Tensor = self.conv3(functional.gelu(self.conv2(wider)))
         return merged
 
 
@@ -197,13 +198,9 @@ class WindowBlock(nn.Module):
         rows, columns = features.shape[2:]
         windows = load_modeling().image_encoder
         cut, padded = windows.window_partition(features.permute(0, 2, 3, 1), self.window)
-        whole = windows.window_unpartition(self._within(cut), self.window, padded, (rows, columns))
-        gathered: Tensor = whole.permute(0, 3, 1, 2)
-        return gathered
-
-    def _within(self, windows: Tensor) -> Tensor:
-        gathered: Tensor = self.attn(windows.flatten(1, 2))
-        return gathered.reshape(windows.shape)
+        answers = self.attn(cut.flatten(1, 2)).reshape(cut.shape)
+        gathered: Tensor = windows.window_unpartition(answers, self.window, padded, (rows, columns))
+        return gathered.permute(0, 3, 1, 2)
 
 
 class WindowAttention(nn.Module):
