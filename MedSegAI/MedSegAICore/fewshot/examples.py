@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InvalidSupport
+from ..errors import InvalidImage, InvalidSupport
 from ..support import Support
 from ..volume import ImageVolume, VolumePatch
 
@@ -55,15 +56,33 @@ class Example:
         """Return a support as an example of one structure."""
         return cls(support.image, {label: support.mask}, support.name)
 
+    @contextmanager
+    def named_in_errors(self) -> Iterator[None]:
+        """Let what is wrong with the image inside the block be said with the name of the example."""
+        try:
+            yield
+        except InvalidImage as error:
+            message = f"{self.title} cannot be used. {error.message}"
+            raise InvalidImage(message, error.advice) from error
+
     def label_map(self, labels: Sequence[str]) -> NDArray[np.uint8]:
         """Return the canonical voxels (k, j, i): 1 for the first of `labels`, and so on; 0 elsewhere.
 
         Where structures overlap, the later one counts.
+
+        Raises
+        ------
+        InvalidSupport
+            A later structure covers an earlier one.
         """
         values = np.zeros(self.image.geometry.shape, dtype=np.uint8)
         for value, label in enumerate(labels, start=1):
             mask = self.masks[label]
             values[mask.bounds][mask.array.astype(np.bool_)] = value
+        shown = np.bincount(values.ravel(), minlength=len(labels) + 1)[1:]
+        if not shown.all():
+            message = f"{self.title} shows '{labels[int(shown.argmin())]}' only where later structures cover it."
+            raise InvalidSupport(message, "List what lies inside another structure after it, or learn it by itself.")
         return VolumePatch.whole(values, self.image.geometry).canonical().array
 
 

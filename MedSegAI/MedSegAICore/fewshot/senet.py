@@ -142,7 +142,8 @@ class SENetLearner:
         stacks = []
         for number, example in enumerate(examples):
             run.step(READING * number / len(examples), "Reading the examples")
-            stacks.append(SliceStack.of(example.image))
+            with example.named_in_errors():
+                stacks.append(SliceStack.of(example.image))
             if stacks[-1].is_single is not stacks[0].is_single:
                 message = f"{example.title} and the first one are not both volumes or both slices."
                 raise InvalidSupport(message, "Choose either volumes or slices.")

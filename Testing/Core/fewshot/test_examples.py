@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from fakes.fewshot import segmented
 from MedSegAICore import GeometryMismatch, InvalidImage, InvalidSupport
 from MedSegAICore.engine.run import Run
 from MedSegAICore.fewshot.examples import Example, common_labels
+from MedSegAICore.fewshot.prototypes.knowledge import learned
 from MedSegAICore.fewshot.registered.fitting import fit_supports
 from MedSegAICore.support import Support
 from MedSegAICore.volume import VolumePatch
+from scipy import ndimage
 
 
 def test_a_mask_without_a_voxel_is_refused_by_name(people):
@@ -48,6 +52,23 @@ def test_a_slice_as_query_of_volumes_is_refused(model, draw_person):
 def test_an_image_of_a_few_voxels_is_refused(draw_person):
     with pytest.raises(InvalidImage, match="24 x 26 x 4 voxels, too few"):
         fit_supports([draw_person(0, (4, 26, 24))], Run())
+
+
+@pytest.mark.parametrize("learn", [fit_supports, lambda examples, run: learned(examples, None, run)])
+def test_an_example_whose_image_cannot_be_used_is_named(learn, people, draw_person):
+    alike = replace(people[1].image, array=np.zeros_like(people[1].image.array))
+    for example in (draw_person(1, (4, 26, 24), "scan 7"), Example(alike, people[1].masks, "scan 7")):
+        with pytest.raises(InvalidImage, match="The example 'scan 7' cannot be used"):
+            learn([people[0], example], Run())
+
+
+def test_a_structure_that_another_one_covers_is_refused_by_name(people):
+    liver, image = people[0].masks["liver"], people[0].image
+    inside = VolumePatch(ndimage.binary_erosion(liver.array), liver.offset, liver.geometry)
+    with pytest.raises(InvalidSupport, match="The example 'scan 7' shows 'tumour' only where later structures cover"):
+        fit_supports([Example(image, {"tumour": inside, "liver": liver}, "scan 7")], Run())
+    values = Example(image, {"liver": liver, "tumour": inside}, "scan 7").label_map(("liver", "tumour"))
+    assert np.count_nonzero(values == 2) == np.count_nonzero(inside.array)
 
 
 def test_a_support_is_an_example_of_one_structure(people):

@@ -70,7 +70,8 @@ def learned(examples: Sequence[Example], encoder: SliceEncoder, run: Run) -> Kno
     labels = common_labels(examples)
     run.step(0.0, "reading the examples")
     for example in examples:
-        require_contrast(example.image)
+        with example.named_in_errors():
+            require_contrast(example.image)
     sources = prepare_sources(examples, labels)
     registered = SupportModel(labels, sources.scans, sources.spacing, sources.reach, ())
     axis = slicing_axis(examples)

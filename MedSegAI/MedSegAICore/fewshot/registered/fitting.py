@@ -109,7 +109,10 @@ def _train(tables: Sequence[LessonTable], classes: int, seed: int, run: Run) -> 
 
 def prepare_sources(examples: Sequence[Example], labels: Sequence[str]) -> Sources:
     """Return the examples ready to be registered; raises what `fit_supports` raises."""
-    images = [normalised(example.image) for example in examples]
+    images = []
+    for example in examples:
+        with example.named_in_errors():
+            images.append(normalised(example.image))
     for example, image in zip(examples, images, strict=True):
         if image.GetDimension() != images[0].GetDimension():
             message = f"{example.title} and the first one are not both slices or both volumes."
