@@ -34,7 +34,6 @@ from MedSegAICore.engine.engine import Engine
 from MedSegAICore.engine.run import CancelToken, Run
 from MedSegAICore.errors import InvalidRequest, MedSegAIError
 from MedSegAICore.fewshot.example_files import ExampleFiles, label_values, read_examples
-from MedSegAICore.fewshot.examples import Example
 from MedSegAICore.fewshot.fit import BEST, DEFAULT, FitReport, FitRequest
 from MedSegAICore.fewshot.folder_run import FAILED, KEPT, RESULTS, FolderRun, images_in, segment_images
 from MedSegAICore.fewshot.learned import (
@@ -226,24 +225,24 @@ def learned_from(options: argparse.Namespace, folder: Path, run: Run) -> tuple[E
     if options.weights and options.method == BEST:
         refuse("Weights belong to one model.", "Name the model, or put them into the weights folder.")
     engine = Engine(options.device, {options.method: options.weights} if options.weights else None)
-    file, report = learn(options, engine, read_examples(pairs, wanted), folder, run)
-    return engine, Learned.of(replace(settings, support_model=file.absolute()), label_values(pairs, wanted), report)
+    results, values = options.outputFolder, label_values(pairs, wanted)
+    file = results / MODEL if results else options.saveModel or folder / MODEL
+    request = FitRequest(read_examples(pairs, wanted), file, options.method, options.seed, values)
+    file, report = learn(options, engine, request, run)
+    return engine, Learned.of(replace(settings, support_model=file.absolute()), values, report)
 
 
-def learn(
-    options: argparse.Namespace, engine: Engine, examples: Sequence[Example], folder: Path, run: Run
-) -> tuple[Path, FitReport | None]:
+def learn(options: argparse.Namespace, engine: Engine, request: FitRequest, run: Run) -> tuple[Path, FitReport | None]:
     """Return the support model, and the report unless an earlier run into the same folder has learned it."""
-    results, made_of = options.outputFolder, fingerprint_of(examples, options.method, options.seed)
+    results, made_of = options.outputFolder, fingerprint_of(request.examples, request.model, request.seed)
     earlier = remembered_model(results, made_of) if results and not options.overwrite else None
     if earlier:
         return earlier, None
-    file = results / MODEL if results else options.saveModel or folder / MODEL
-    report = engine.fit(FitRequest(tuple(examples), file, options.method, options.seed), run.progress, run.cancel)
+    report = engine.fit(request, run.progress, run.cancel)
     run.check()
     if results:
         remember_model(results, made_of, report)
-    return file, report
+    return request.file, report
 
 
 def restored(options: argparse.Namespace, settings: FewShotTask, known: Mapping[str, int]) -> tuple[Engine, Learned]:

@@ -23,6 +23,7 @@ def fit_message(number: int, request: FitRequest) -> Frame:
         "model": request.model,
         "file": str(request.file),
         "seed": request.seed,
+        "values": dict(request.values),
         "examples": [
             {
                 "image": example.image.fingerprint,
@@ -60,7 +61,7 @@ def read_fit_message(frame: Frame, images: Mapping[str, ImageVolume]) -> FitRequ
             fields = Fields(part, f"examples[{number}].masks", EngineFault)
             masks[fields.text("label")] = patch_from_fields(fields.part("mask"), frame.payload)
         examples.append(Example(images[values["image"]], masks, values["name"]))
-    return FitRequest(tuple(examples), Path(header["file"]), header["model"], header["seed"])
+    return FitRequest(tuple(examples), Path(header["file"]), header["model"], header["seed"], header["values"])
 
 
 def fitted_message(number: int, report: FitReport) -> Frame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import InvalidRequest
@@ -35,6 +35,8 @@ class FitRequest:
         others, and the best one is taken.
     seed
         Of whatever is drawn.
+    values
+        Values of structures in label maps, as far as they have any; the support model remembers them.
 
     Raises
     ------
@@ -46,6 +48,7 @@ class FitRequest:
     file: Path
     model: str = DEFAULT
     seed: int = 0
+    values: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "examples", tuple(self.examples))

@@ -68,7 +68,7 @@ class Learned:
     def of(
         cls, task: FewShotTask, known: Mapping[str, int], report: FitReport | None = None, recipe: Recipe | None = None
     ) -> Learned:
-        """Return what the support model of a task says, with the `known` values in label maps.
+        """Return what the support model of a task says; `known` values in label maps stand for those it remembers.
 
         Raises
         ------
@@ -78,6 +78,7 @@ class Learned:
             A value is given for a structure that it does not know, or for two of them.
         """
         model = read_description(task.support_model)
+        known = {**model.values, **known}
         if not task.sha256:  # so that the file cannot change between one image and the next
             task = replace(task, sha256=file_sha256(task.support_model, ByteBoundedCache(_HASHES)))
         sure = known_values(model.labels, known)
@@ -94,7 +95,7 @@ class Learned:
         if not self.numbered:
             return ()
         chosen = ",".join(f"{label}={value}" for label, value in self.values.items())
-        return (f"A support model does not keep the values of label maps; these are used: --labels {chosen}.",)
+        return (f"The support model does not know the values of label maps; these are used: --labels {chosen}.",)
 
     def lines(self) -> list[str]:
         """Say what the support model is and how good it is."""

@@ -35,6 +35,8 @@ class StoredModel:
         What else the learner needs to restore it, as JSON data.
     tensors
         Its arrays by name.
+    values
+        Values of structures in label maps, as far as the examples told.
     """
 
     method: str
@@ -43,6 +45,7 @@ class StoredModel:
     leave_one_out: Scores
     description: Mapping[str, Any]
     tensors: Mapping[str, NDArray[Any]]
+    values: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

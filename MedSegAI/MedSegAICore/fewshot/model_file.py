@@ -38,6 +38,7 @@ def save_model(model: StoredModel, path: Path) -> None:
         "method": model.method,
         "weights_hash": model.weights_hash,
         "labels": list(model.labels),
+        "values": dict(model.values),
         "leave_one_out": {label: list(scores) for label, scores in model.leave_one_out.items()},
         "description": model.description,
     }
@@ -89,7 +90,9 @@ def _read(path: Path, *, with_tensors: bool) -> StoredModel:
 
 
 def _stored(values: Any, tensors: Mapping[str, Any]) -> StoredModel:
-    fields = Fields(values, "support model", InvalidSupportModel)
+    fields = Fields(
+        {"values": {}, **values} if isinstance(values, dict) else values, "support model", InvalidSupportModel
+    )
     if (version := fields.whole_number("version")) != VERSION:
         fields.refuse("version", f"is {version}; this MedSegAI reads version {VERSION}")
     labels = fields.value("labels")
@@ -105,9 +108,17 @@ def _stored(values: Any, tensors: Mapping[str, Any]) -> StoredModel:
         leave_one_out=_scores(fields.part("leave_one_out"), labels),
         description=description,
         tensors=tensors,
+        values=_values(fields.part("values"), labels),
     )
     fields.finish()
     return stored
+
+
+def _values(fields: Fields, labels: list[str]) -> dict[str, int]:
+    """Return the values in label maps of the structures that have one."""
+    values = {label: fields.whole_number(label) for label in labels if fields.has(label)}
+    fields.finish()
+    return values
 
 
 def _scores(fields: Fields, labels: list[str]) -> Scores:

@@ -20,7 +20,7 @@ from ..result import SegmentationResult, Structure
 from ..task_fields import task_to_dict
 from ..volume import VolumePatch
 from .fit import LOW_QUALITY, FitReport, FitRequest
-from .learner import Answer, FewShotLearner, FewShotModel
+from .learner import Answer, FewShotLearner, FewShotModel, Scores
 from .model_file import load_model, save_model
 
 LEARNING = 0.98
@@ -44,19 +44,22 @@ def learn(request: FitRequest, learner: FewShotLearner, run: Run) -> FitReport:
     began = time.perf_counter()
     model = learner.fit(request.examples, run.part(0.0, LEARNING), request.seed)
     run.step(LEARNING, "Writing the support model")
-    return save_and_report(request, learner, model, began)
+    return save_and_report(request, learner, model, model.leave_one_out, began)
 
 
-def save_and_report(request: FitRequest, learner: FewShotLearner, model: FewShotModel, began: float) -> FitReport:
-    """Write a support model and say what it is."""
-    save_model(model.stored(), request.file)
+def save_and_report(
+    request: FitRequest, learner: FewShotLearner, model: FewShotModel, scores: Scores, began: float
+) -> FitReport:
+    """Write a support model with its leave-one-out Dice, and say what it is."""
+    values = {label: request.values[label] for label in model.labels if label in request.values}
+    save_model(replace(model.stored(), leave_one_out=scores, values=values), request.file)
     images = [warning for example in request.examples for warning in example.image.warnings]
     return FitReport(
         file=request.file,
         sha256=file_sha256(request.file, ByteBoundedCache(_HASHES)),
         model=learner.name,
         labels=model.labels,
-        leave_one_out=model.leave_one_out,
+        leave_one_out=scores,
         seconds=time.perf_counter() - began,
         compared={},
         warnings=tuple(dict.fromkeys(images)),

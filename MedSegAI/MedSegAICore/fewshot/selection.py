@@ -37,7 +37,12 @@ class Tried:
     @property
     def mean(self) -> float:
         """Return the mean Dice over examples and structures."""
-        return float(np.mean(list(self.scores.values())))
+        return mean_dice(self.scores)
+
+
+def mean_dice(scores: Scores) -> float:
+    """Return the mean over examples and structures."""
+    return float(np.mean(list(scores.values())))
 
 
 def learn_best(request: FitRequest, learners: Mapping[str, RunWithLearner], run: Run) -> FitReport:
@@ -67,27 +72,32 @@ def learn_best(request: FitRequest, learners: Mapping[str, RunWithLearner], run:
     began = time.perf_counter()
     if len(request.examples) == 1:
         learner, model = learners[DEFAULT](lambda learner: _fitted(learner, request, run.part(0.0, COMPARING)))
-        report = save_and_report(request, learner, model, began)
+        report = save_and_report(request, learner, model, model.leave_one_out, began)
         said = "One example cannot tell which method is best, so the default was taken."
         return replace(report, warnings=(*report.warnings, said))
-    tried: dict[str, Tried] = {}
+    best: Tried | None = None  # only the best is kept: models take memory
+    scores: dict[str, Scores] = {}
     left_out: dict[str, MedSegAIError] = {}
     for number, (name, run_with) in enumerate(learners.items()):
         part = run.part(COMPARING * number / len(learners), COMPARING * (number + 1) / len(learners))
         try:
-            tried[name] = run_with(partial(_tried, request=request, run=part))
+            one: Tried = run_with(partial(_tried, request=request, run=part))
         except Cancelled:
             raise
         except MedSegAIError as error:
             left_out[name] = error
-    if not tried:
+            continue
+        scores[name] = one.scores
+        if best is None or one.mean > best.mean:
+            best = one
+        del one  # or it lives on while the next one learns
+    if best is None:
         raise next(iter(left_out.values()))
-    best = max(tried.values(), key=lambda one: one.mean)
-    report = save_and_report(request, best.learner, best.model, began)
-    notes = [_verdict(best, tried)]
+    report = save_and_report(request, best.learner, best.model, best.scores, began)
+    notes = [_verdict(best.learner.name, scores)]
     notes += [f"'{name}' was left out: {error.message}" for name, error in left_out.items() if not _is_usual(error)]
-    compared = {name: one.mean for name, one in tried.items()}
-    return replace(report, leave_one_out=best.scores, compared=compared, warnings=(*report.warnings, *notes))
+    compared = {name: mean_dice(of_name) for name, of_name in scores.items()}
+    return replace(report, compared=compared, warnings=(*report.warnings, *notes))
 
 
 def _is_usual(error: MedSegAIError) -> bool:
@@ -132,16 +142,16 @@ def _dice(answer: Answer, example: Example, labels: tuple[str, ...]) -> dict[str
     return scores
 
 
-def _verdict(best: Tried, tried: Mapping[str, Tried]) -> str:
+def _verdict(best: str, scores: Mapping[str, Scores]) -> str:
     """Say how sure the choice is."""
-    others = [one for one in tried.values() if one is not best]
+    others = [name for name in scores if name != best]
     if not others:
-        return f"'{best.learner.name}' is the only method that is ready here."
-    second = max(others, key=lambda one: one.mean)
-    ours, theirs = (np.mean(list(one.scores.values()), axis=0) for one in (best, second))
+        return f"'{best}' is the only method that is ready here."
+    second = max(others, key=lambda name: mean_dice(scores[name]))
+    ours, theirs = (np.mean(list(scores[name].values()), axis=0) for name in (best, second))
     wins, count = int((ours > theirs).sum()), len(ours)
     sure = "clearly" if wins == count >= 3 else "by a small margin, so this may be chance"
     return (
-        f"'{best.learner.name}' did best {sure}: Dice {best.mean:.2f} against {second.mean:.2f} of "
-        f"'{second.learner.name}', better on {wins} of {count} examples."
+        f"'{best}' did best {sure}: Dice {mean_dice(scores[best]):.2f} against {mean_dice(scores[second]):.2f} of "
+        f"'{second}', better on {wins} of {count} examples."
     )

@@ -63,7 +63,7 @@ class SupportModel:
         """What the user should know before it is used, in words."""
         said = list(self.warnings)
         if not self.scores:
-            said.append(_("How well it works is not known: that takes at least two examples."))
+            said.append(_("How well it works is not known before it has segmented a volume."))
         for label in self.labels:
             expected = self.expected(label)
             if expected is not None and expected.isLow:

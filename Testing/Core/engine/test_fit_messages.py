@@ -38,7 +38,7 @@ def through_a_pipe(frame):
 
 
 def test_a_request_to_learn_arrives_bit_for_bit():
-    request = FitRequest((an_example(1), an_example(2)), Path("organs.safetensors"), "registered", 5)
+    request = FitRequest((an_example(1), an_example(2)), Path("organs.safetensors"), "registered", 5, {"kidney": 3})
     frame = through_a_pipe(fit_message(3, request))
     images = {example.image.fingerprint: example.image for example in request.examples}
     assert images_of_fit(frame) == list(images)
@@ -46,6 +46,7 @@ def test_a_request_to_learn_arrives_bit_for_bit():
     arrived = read_fit_message(frame, images)
 
     assert (arrived.file, arrived.model, arrived.seed) == (request.file, "registered", 5)
+    assert arrived.values == {"kidney": 3}
     for one, other in zip(arrived.examples, request.examples, strict=True):
         assert one.name == other.name
         assert list(one.masks) == list(other.masks)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -53,6 +54,23 @@ def test_a_restored_model_answers_as_the_fitted_one(learned, saved, people):
     one, other = (model.segment(people[3].image, Run()).probabilities for model in (learned, restored(saved)))
     for label in one:
         assert np.abs(one[label].full() - other[label].full()).max() < 1e-4
+
+
+def test_it_remembers_values_of_label_maps_and_older_files_have_none(learned, saved):
+    save_model(replace(learned.stored(), values={"kidney": 5}), saved)
+    assert read_description(saved).values == {"kidney": 5}
+    values = described(saved)
+    del values["values"]
+    save_file(load_file(saved), saved, {DESCRIPTION: json.dumps(values)})
+    assert read_description(saved).values == {}
+
+
+@pytest.mark.parametrize("values", [{"kidney": "5"}, {"spleen": 5}, [5]])
+def test_values_that_cannot_be_are_refused(saved, values):
+    changed = described(saved) | {"values": values}
+    save_file(load_file(saved), saved, {DESCRIPTION: json.dumps(changed)})
+    with pytest.raises(InvalidSupportModel, match="is no support model that can be used"):
+        read_description(saved)
 
 
 def test_its_description_tells_what_it_is_without_its_voxels(saved):
