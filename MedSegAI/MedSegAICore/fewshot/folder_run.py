@@ -189,10 +189,19 @@ def _segmented(job: FolderRun, name: str, image: Path, run: Run) -> Row:
     result = job.engine.segment(SegmentationRequest(read_image(image), job.task), progress, run.cancel)
     run.check()
     labels, segments, recipe = job.files_of(name)
+    _remove(labels)  # or a run that is stopped here leaves an older one beside the new recipe
     write_segments(segments, result)
     write_text(recipe, Recipe.from_result(result).to_json())
     write_label_map(labels, result, job.values)
     return _row_of(name, result)
+
+
+def _remove(file: Path) -> None:
+    try:
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        message = f"'{file.name}' cannot be replaced ({error.strerror})."
+        raise InvalidRequest(message, "Close the programs that use it, or choose another folder.") from error
 
 
 def _row_of(name: str, result: SegmentationResult) -> Row:

@@ -11,6 +11,7 @@ from fakes.people import person
 from fakes.people_files import write_scan
 from MedSegAICore.engine.engine import Engine
 from MedSegAICore.engine.run import CancelToken
+from MedSegAICore.fewshot import folder_run
 from MedSegAICore.images import read_image
 from MedSegAICore.label_files import read_labels
 
@@ -134,6 +135,22 @@ def test_a_stopped_run_goes_on_where_it_was(module, learned, queries, segmented,
     assert not list(out.glob("r*labels*"))
     assert module.main(line, CancelToken()) == 0
     assert {name: row["status"] for name, row in rows_of(out).items()} == {"q": "kept", "r": "segmented"}
+
+
+@pytest.mark.usefixtures("no_learning")
+def test_a_stopped_replacement_leaves_no_older_label_map_that_a_later_run_would_keep(
+    command, people, learned, segmented, tmp_path, monkeypatch
+):
+    out = tmp_path / "out"
+    line = ("--modelFile", learned, "--query", people.query, "--outputFolder", out)
+    assert command(*line) == 0
+    with monkeypatch.context() as stopped:
+        stopped.setattr(folder_run, "write_label_map", lambda *_: pytest.fail("stopped"))
+        with pytest.raises(pytest.fail.Exception):
+            command(*line, "--overwrite", "--threshold", "0.4")
+    assert not (out / "q_labels.nii.gz").exists()
+    assert command(*line, "--threshold", "0.4") == 0
+    assert len(segmented) == 3
 
 
 WRONG = {
