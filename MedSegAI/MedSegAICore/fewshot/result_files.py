@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InvalidRequest
-from ..images import check_label_value, image_from_array, write_image
+from ..images import LARGEST_LABEL, check_label_value, image_from_array, write_image
 from ..recipe import Recipe, recipes_to_json
 from ..result import SegmentationResult, Structure
 from ..segmentation_file import RECIPE_TAG, NamedMask, tag_text, write_segmentation
@@ -21,7 +21,7 @@ def known_values(labels: Sequence[str], given: Mapping[str, int]) -> dict[str, i
     Parameters
     ----------
     labels
-        Names of the structures; `label 5` stands for the value 5.
+        Names of the structures; `label 5` stands for the value 5, where a label map can hold that.
     given
         Values of some of them.
 
@@ -33,7 +33,8 @@ def known_values(labels: Sequence[str], given: Mapping[str, int]) -> dict[str, i
     if strange := [name for name in given if name not in labels]:
         message = f"There is no structure '{strange[0]}'."
         raise InvalidRequest(message, f"Choose from: {', '.join(labels)}.")
-    numbers = {label: int(found[1]) for label in labels if (found := re.fullmatch(r"label (\d+)", label))}
+    called = {label: int(found[1]) for label in labels if (found := re.fullmatch(r"label ([1-9][0-9]{0,4})", label))}
+    numbers = {label: value for label, value in called.items() if value <= LARGEST_LABEL}
     values = {label: {**numbers, **given}[label] for label in labels if label in numbers or label in given}
     for value in values.values():
         check_label_value(value)
