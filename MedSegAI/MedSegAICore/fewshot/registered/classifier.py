@@ -17,6 +17,9 @@ from .grids import Float32
 
 HIDDEN = (48, 24)
 STEPS, BATCH = 300, 4096
+TOLD_EVERY = 10
+"""So many steps of training are one of progress."""
+
 LEARNING_RATE, WEIGHT_DECAY = 1e-2, 1e-2
 CHUNK = 1 << 17
 """Voxels that are classified at once."""
@@ -97,7 +100,9 @@ def _trained(features: Float32, labels: NDArray[np.integer], classes: int, seed:
     optimizer = torch.optim.AdamW(parameters, LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, STEPS)
     for step in range(STEPS):
-        run.step(step / STEPS, "learning")
+        run.check()
+        if step % TOLD_EVERY == 0:
+            run.step(step / STEPS, "learning")
         drawn = torch.randint(0, len(inputs), (BATCH,), generator=generator)
         loss = _loss(_logits(inputs[drawn], layers), targets[drawn], classes)
         optimizer.zero_grad()
