@@ -16,7 +16,7 @@ from ..learner import Scores
 from .alignment import LEAST_SHARE, Alignment, align, covered_by, look_grid
 from .classifier import VoxelClassifier
 from .grids import Float32, Float64, as_itk, bounded_spacing, coarse_image, fine_image, grid_around, normalised
-from .lessons import Lesson, LessonTable, Target, leave_one_out, lesson_tables, train_on
+from .lessons import SAMPLES, Lesson, LessonTable, Target, leave_one_out, lesson_tables, train_on
 from .prior import gather_priors
 from .registrations import Registrations
 from .scan import Scan
@@ -31,6 +31,9 @@ REACH_SHARE, LEAST_REACH = 0.25, 5.0
 
 WARPED_OVERLAPS = (0.55, 0.65, 0.75, 0.85)
 """Overlaps with itself of the warped mask that stands for the prior of a single example."""
+
+FEW = 2
+"""Up to so many examples, registrations alone are too few to learn from."""
 
 NETWORKS = 2
 REGISTERING = 0.8
@@ -70,8 +73,8 @@ def fit_supports(
 ) -> tuple[SupportModel, Scores]:
     """Return what one or more examples teach, and how well each is segmented by what the others teach.
 
-    An example's own mask never serves as its prior: that comes from the other examples, or, where there is one
-    only, from its mask after random displacements.
+    An example's own mask never serves as its prior: that comes from the other examples, and where there are one or
+    two only, from its mask after random displacements.
 
     Raises
     ------
@@ -88,15 +91,18 @@ def fit_supports(
     rng = np.random.default_rng(seed)
     alignments = align_pairs(sources, run.part(0.0, REGISTERING), registrations)
     targets = [training_target(sources, number, alignments) for number in range(len(sources.scans))]
-    if len(targets) == 1:
-        lessons = warped_lessons(targets[0], len(labels), rng)
-    else:
-        lessons = leave_one_out_lessons(sources.scans, targets, alignments, len(labels), run)
-    tables = lesson_tables(lessons, sources.reach, rng, run)
+    lessons = lessons_of(sources.scans, targets, alignments, len(labels), rng, run)
+    tables = [lesson_tables(of_one, sources.reach, rng, run, _samples(len(targets), of_one)) for of_one in lessons]
     training = run.part(REGISTERING, 1.0)
     scores = leave_one_out(tables, labels, seed, training.part(0.0, 0.5)) if len(targets) > 1 else {}
-    classifiers = _train(tables, len(labels) + 1, seed, training.part(0.5, 1.0))
+    every_table = [table for of_one in tables for table in of_one]
+    classifiers = _train(every_table, len(labels) + 1, seed, training.part(0.5, 1.0))
     return SupportModel(labels, sources.scans, sources.spacing, sources.reach, classifiers), scores
+
+
+def _samples(examples: int, lessons: Sequence[Lesson]) -> int:
+    """Return how many voxels of one lesson are learned from: examples share alike, and one alone gives all it has."""
+    return SAMPLES if examples == 1 else SAMPLES // len(lessons)
 
 
 def _train(tables: Sequence[LessonTable], classes: int, seed: int, run: Run) -> tuple[VoxelClassifier, ...]:
@@ -166,6 +172,27 @@ def training_target(sources: Sources, number: int, alignments: Alignments) -> Ta
             region |= covered_by(alignment, coarse, sources.scans[source])
     grid = look_grid(coarse, region, sources.spacing, sources.reach)
     return Target(fine_image(sources.images[number], grid), _labels_on(label_map, grid))
+
+
+def lessons_of(
+    scans: Sequence[Scan],
+    targets: Sequence[Target],
+    alignments: Alignments,
+    labels: int,
+    rng: np.random.Generator,
+    run: Run,
+) -> list[list[Lesson]]:
+    """Return the lessons of every example; where there are several examples, the first is what the others make of it.
+
+    Of two examples, one registration that went wrong would be half of all lessons and teach that priors mean nothing,
+    so that masks as wrong as registered ones usually are join them.
+    """
+    if len(targets) == 1:
+        return [warped_lessons(targets[0], labels, rng)]
+    told = leave_one_out_lessons(scans, targets, alignments, labels, run)
+    if len(targets) > FEW:
+        return [[lesson] for lesson in told]
+    return [[lesson, *warped_lessons(lesson.target, labels, rng)] for lesson in told]
 
 
 def leave_one_out_lessons(

@@ -19,7 +19,7 @@ from .quality import label_dice
 from .query import blended, winners
 
 SAMPLES = 60_000
-"""Voxels of one example and prior that are learned from at most."""
+"""Voxels of one lesson that are learned from at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,8 +60,10 @@ class LessonTable:
     classes: NDArray[np.uint8]
 
 
-def lesson_tables(lessons: Sequence[Lesson], reach: float, rng: np.random.Generator, run: Run) -> list[LessonTable]:
-    """Return voxels of every lesson: where structures would be looked for, and where they are."""
+def lesson_tables(
+    lessons: Sequence[Lesson], reach: float, rng: np.random.Generator, run: Run, samples: int = SAMPLES
+) -> list[LessonTable]:
+    """Return voxels of every lesson, `samples` at most: where structures would be looked for, and where they are."""
     tables = []
     for lesson in lessons:
         run.check()
@@ -70,7 +72,7 @@ def lesson_tables(lessons: Sequence[Lesson], reach: float, rng: np.random.Genera
         region = looked_at | ndimage.binary_dilation(labels > 0, iterations=2)
         image = sitk.GetArrayFromImage(lesson.target.fine)
         features = voxel_features(image, lesson.prior, region, looked_at, run)
-        drawn = rng.permutation(len(features))[:SAMPLES]
+        drawn = rng.permutation(len(features))[:samples]
         table = LessonTable(
             features[drawn], lesson.prior[:, region][:, drawn], looked_at[region][drawn], labels[region][drawn]
         )
@@ -84,13 +86,14 @@ def train_on(tables: Sequence[LessonTable], classes: int, seed: int, run: Run) -
     return train_classifier(features, np.concatenate([table.classes for table in tables]), classes, seed, run)
 
 
-def leave_one_out(tables: Sequence[LessonTable], labels: Sequence[str], seed: int, run: Run) -> Scores:
+def leave_one_out(tables: Sequence[Sequence[LessonTable]], labels: Sequence[str], seed: int, run: Run) -> Scores:
     """Return the Dice of every structure on every example, classified by what the other examples teach.
 
     Parameters
     ----------
     tables
-        One of every example, at least two; its prior comes from the other examples. Dice is that of the drawn voxels.
+        Those of every example, at least two; the prior of the first comes from the other examples. Dice is that of
+        its voxels.
     labels
         Names of the structures.
     seed
@@ -99,9 +102,9 @@ def leave_one_out(tables: Sequence[LessonTable], labels: Sequence[str], seed: in
         Progress and cancel.
     """
     found = []
-    for number, table in enumerate(tables):
+    for number, (table, *_) in enumerate(tables):
         part = run.part(number / len(tables), (number + 1) / len(tables))
-        others = [other for other in tables if other is not table]
+        others = [other for place, of_one in enumerate(tables) if place != number for other in of_one]
         classifier = train_on(others, len(labels) + 1, seed, part)
         answer = np.where(table.looked_at, blended(table.prior, classifier.probabilities(table.features, part)), 0)
         found.append(label_dice(winners(answer), table.classes, len(labels)))
