@@ -54,11 +54,9 @@ class SupportSlices:
         drawn = [stack.mask(example.masks[label]) for label in labels]
         places = np.flatnonzero(np.any(drawn, axis=(0, 2, 3)))
         size = stack.size_at(spacing)
-        masks = torch.from_numpy(np.stack([mask[places] for mask in drawn]).astype(np.float32))
+        masks = np.stack([_resized_mask(mask[places], size) for mask in drawn])  # one by one: floats take much memory
         pixels = stack.pixels(places.tolist(), size)[:, 0].numpy()
-        return cls(
-            len(stack.array), tuple(places.tolist()), pixels, (resized(masks, size) >= 0.5).numpy().astype(np.uint8)
-        )
+        return cls(len(stack.array), tuple(places.tolist()), pixels, masks)
 
     @property
     def size(self) -> Size:
@@ -92,6 +90,12 @@ class SupportSlices:
         number = self.places.index(place)
         mask = self.masks[label, number].astype(np.float32)
         return torch.from_numpy(self.pixels[number])[None, None], torch.from_numpy(mask)[None, None]
+
+
+def _resized_mask(mask: NDArray[np.bool_], size: Size) -> NDArray[np.uint8]:
+    """Return a mask (n, rows, columns) with another number of rows and columns, as 0 and 1."""
+    large = resized(torch.from_numpy(mask.astype(np.float32))[:, None], size)
+    return np.asarray((large[:, 0] >= 0.5).numpy().astype(np.uint8))
 
 
 def stored(

@@ -60,7 +60,7 @@ def test_volumes_and_label_maps_of_the_scene_teach_and_the_label_map_is_loaded(l
         truth = person(3).masks[label].full()
         assert 2 * ((found == value) & truth).sum() / ((found == value).sum() + truth.sum()) > 0.85
     assert node.GetParameterAsString("structures") == "liver, kidney"
-    assert node.GetParameterAsString("expectedDice").startswith("liver 0.")
+    assert node.GetParameterAsString("expectedDice").startswith(("liver 0.", "liver 1.00"))
     assert (
         node.GetParameterAsString("leaveOneOut").count("0.") + node.GetParameterAsString("leaveOneOut").count("1.") >= 4
     )
@@ -73,7 +73,7 @@ def test_a_support_model_is_used_again_and_a_segmentation_is_written(logic, node
     logic.ApplyAndWait(node, False)
     assert node.GetStatusString() == "Completed", node.GetErrorText()
     assert list(read_labels(tmp_path / "q.seg.nrrd").places) == ["liver", "kidney"]
-    assert "--labels liver=1,kidney=2" in node.GetParameterAsString("warnings")
+    assert node.GetParameterAsString("warnings") == ""  # the support model knows the values
 
 
 def test_a_folder_of_volumes_is_segmented(logic, learned, people, tmp_path):
