@@ -146,7 +146,7 @@ def table(folder: Path, json_file: Path | None) -> None:
     header = ["set", "examples", "structures of people", *WHOLE, *gains, "NSD", "failures", "seconds"]
     print(f"| {' | '.join(header)} |\n|{'---|' * len(header)}")
     rows = []
-    for condition in dict.fromkeys(record.item.condition for record in records):
+    for condition in sorted({record.item.condition for record in records}, key=lambda text: int(text.split()[0])):
         rows += rows_of(records, condition)
     for row in rows:
         print(f"| {' | '.join(row)} |")
