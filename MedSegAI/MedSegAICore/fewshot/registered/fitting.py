@@ -188,11 +188,11 @@ def lessons_of(
     so that masks as wrong as registered ones usually are join them.
     """
     if len(targets) == 1:
-        return [warped_lessons(targets[0], labels, rng)]
+        return [warped_lessons(targets[0], labels, rng, run)]
     told = leave_one_out_lessons(scans, targets, alignments, labels, run)
     if len(targets) > FEW:
         return [[lesson] for lesson in told]
-    return [[lesson, *warped_lessons(lesson.target, labels, rng)] for lesson in told]
+    return [[lesson, *warped_lessons(lesson.target, labels, rng, run)] for lesson in told]
 
 
 def leave_one_out_lessons(
@@ -208,10 +208,10 @@ def leave_one_out_lessons(
     return lessons
 
 
-def warped_lessons(target: Target, labels: int, rng: np.random.Generator) -> list[Lesson]:
+def warped_lessons(target: Target, labels: int, rng: np.random.Generator, run: Run | None = None) -> list[Lesson]:
     """Return a single example with priors that are its own mask, as wrong as registered ones."""
     masks = one_hot(target.labels, labels)
-    return [Lesson(target, warped_to_overlap(masks, overlap, rng)) for overlap in WARPED_OVERLAPS]
+    return [Lesson(target, warped_to_overlap(masks, overlap, rng, run)) for overlap in WARPED_OVERLAPS]
 
 
 def one_hot(label_map: sitk.Image, labels: int) -> Float32:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ...engine.run import Run
 from .grids import Float32
 
 SMOOTHNESS = 0.35
@@ -17,7 +18,7 @@ SHIFT_SHARE = 0.5
 SEARCH_STEPS = 8
 
 
-def warped_to_overlap(masks: Float32, overlap: float, rng: np.random.Generator) -> Float32:
+def warped_to_overlap(masks: Float32, overlap: float, rng: np.random.Generator, run: Run | None = None) -> Float32:
     """Return soft masks moved by a random smooth displacement, so far that they overlap the old ones by so much.
 
     Parameters
@@ -28,20 +29,30 @@ def warped_to_overlap(masks: Float32, overlap: float, rng: np.random.Generator) 
         Soft Dice of what is moved with what was there (0, 1): as of masks that come from a registration.
     rng
         Draws the displacement.
+    run
+        Cancel; it is looked at between parts of a second.
     """
+    run = run or Run()
     extent = float(np.mean([np.ptp(where) + 1 for where in np.nonzero(masks.any(axis=0))]))
-    direction = random_displacement(masks.shape[1:], max(1.0, SMOOTHNESS * extent), rng)
+    direction = random_displacement(masks.shape[1:], max(1.0, SMOOTHNESS * extent), rng, run)
     low, high = 0.0, extent
     for _ in range(SEARCH_STEPS):
+        run.check()
         size = (low + high) / 2
         moved = displaced(masks, size * direction)
         low, high = (size, high) if _overlap(masks, moved) > overlap else (low, size)
     return moved
 
 
-def random_displacement(shape: tuple[int, ...], sigma: float, rng: np.random.Generator) -> Float32:
+def random_displacement(
+    shape: tuple[int, ...], sigma: float, rng: np.random.Generator, run: Run | None = None
+) -> Float32:
     """Return a smooth field (axes, ...) [voxels] whose local part has the standard deviation 1, and a common shift."""
-    field = np.stack([ndimage.gaussian_filter(rng.standard_normal(shape), sigma) for _ in shape])
+    run, parts = run or Run(), []
+    for _ in shape:
+        run.check()
+        parts.append(ndimage.gaussian_filter(rng.standard_normal(shape), sigma))
+    field = np.stack(parts)
     field -= field.mean(axis=tuple(range(1, field.ndim)), keepdims=True)
     field /= field.std() + 1e-12  # smoothing leaves almost nothing of noise
     shift = rng.uniform(-1, 1, len(shape)) * 2 * SHIFT_SHARE
