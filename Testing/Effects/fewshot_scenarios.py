@@ -142,7 +142,7 @@ def a_structure_that_is_not_ticked_is_not_learned(case):
 
 def with_one_example_the_best_method_cannot_be_told(case):
     case.choose(*case.draw_person(0))
-    case.ui.methodSelector.setCurrentIndex(0)  # the best for these examples
+    case.ui.methodSelector.currentIndex = 0  # the best for these examples
     assert "the best one is taken" in case.ui.methodStateLabel.text
     case.learn()
     assert case.session.model.method == DEFAULT
