@@ -25,6 +25,7 @@ from ..registered.grids import (
     on_spacing,
     resampled,
     smoothed_for,
+    unit_scaled,
 )
 from .encoders import SliceEncoder
 
@@ -102,8 +103,7 @@ def pictures_of(image: ImageVolume, axis: int | None, spacing: float, most_pixel
     """
     view = image.canonical()
     window = automatic_window(view)
-    low, span = np.float32(window.lower), np.float32(window.upper - window.lower)
-    shown = as_itk(np.clip((view.array.astype(np.float32) - low) / span, 0, 1), view.geometry)
+    shown = as_itk(unit_scaled(view.array, window.lower, window.upper), view.geometry)
     within = spacing_within(shown, axis, spacing, most_pixels)
     key = f"{view.fingerprint} across {axis} at {within.tolist()}"
     return Pictures(on_spacing(shown, within), axis, key)

@@ -82,8 +82,18 @@ def normalised(image: ImageVolume) -> sitk.Image:
     if not high > low:
         message = "All voxels of the image are alike."
         raise InvalidImage(message, "Choose an image that shows something.")
-    scaled = np.clip((array.astype(np.float32) - np.float32(low)) / np.float32(high - low), 0, 1)
-    return as_itk(scaled, image.canonical().geometry)
+    return as_itk(unit_scaled(array, float(low), float(high)), image.canonical().geometry)
+
+
+def unit_scaled(array: NDArray[Any], low: float, high: float) -> Float32:
+    """Return intensities on a scale where `low` is 0 and `high`, which is greater, is 1, cut off there."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        fits = abs(float(np.float32(high) - np.float32(low)) - (high - low)) < 1e-3 * (high - low)
+    if fits:
+        scaled = (array.astype(np.float32) - np.float32(low)) / np.float32(high - low)
+    else:  # halves: the whole range may be more than a number can hold
+        scaled = (array.astype(np.float64) / 2 - low / 2) / (high / 2 - low / 2)
+    return np.asarray(np.clip(scaled, 0, 1), dtype=np.float32)
 
 
 def bounded_spacing(extent: ArrayLike, spacing: ArrayLike, voxels: int) -> Float64:
