@@ -32,6 +32,8 @@ def warped_to_overlap(masks: Float32, overlap: float, rng: np.random.Generator, 
     run
         Cancel; it is looked at between parts of a second.
     """
+    if not masks.any():  # specks can be lost between the voxels of a coarser grid
+        return masks
     run = run or Run()
     extent = float(np.mean([np.ptp(where) + 1 for where in np.nonzero(masks.any(axis=0))]))
     direction = random_displacement(masks.shape[1:], max(1.0, SMOOTHNESS * extent), rng, run)
