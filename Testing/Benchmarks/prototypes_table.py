@@ -10,22 +10,25 @@ region. A learner with weights needs its checkpoint in the weights folder.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "MedSegAI"), str(ROOT / "Testing"), str(ROOT / "Testing" / "Benchmarks")]
+sys.path[:0] = [str(ROOT / "MedSegAI"), str(ROOT / "Testing")]
 
-from fewshot_table import DATA, chosen_cases, dice, example_of, mean_masks  # noqa: E402  after the path
-from MedSegAICore.engine.cache import ByteBoundedCache  # noqa: E402
+from MedSegAICore.engine.cache import ByteBoundedCache  # noqa: E402  after the path
 from MedSegAICore.engine.device import plan_device  # noqa: E402
 from MedSegAICore.engine.run import Run  # noqa: E402
-from MedSegAICore.evaluation.datasets.dataset import load_dataset  # noqa: E402
-from MedSegAICore.evaluation.datasets.split import COMMITTED_SEED  # noqa: E402
+from MedSegAICore.evaluation.datasets.dataset import Case, Dataset, load_dataset  # noqa: E402
+from MedSegAICore.evaluation.datasets.split import COMMITTED_SEED, drawn_order  # noqa: E402
+from MedSegAICore.evaluation.protocols.fitting import fitted  # noqa: E402
 from MedSegAICore.evaluation.statistics import mean_with_interval, paired_difference  # noqa: E402
 from MedSegAICore.fewshot.examples import Example  # noqa: E402
 from MedSegAICore.fewshot.prototypes.expectation import expected  # noqa: E402
@@ -33,9 +36,41 @@ from MedSegAICore.fewshot.prototypes.learner import PrototypeModel, near_prior  
 from MedSegAICore.fewshot.registered.query import patches_of, winners  # noqa: E402
 from MedSegAICore.models.catalogue import load_catalogue  # noqa: E402
 from MedSegAICore.models.weights import find_weights  # noqa: E402
+from MedSegAICore.volume import VolumePatch  # noqa: E402
 
+DATA = Path(os.environ.get("MEDSEGAI_SHARED", ROOT.parent / "shared")) / "data"
 CACHE_BYTES = 1 << 30
 METHODS = ("mean mask", "registered", "alone", "prototypes")
+Mask = NDArray[np.bool_]
+
+
+def example_of(case: Case, labels: Sequence[str]) -> Example:
+    image = case.image()
+    return Example(image, {label: VolumePatch.whole(case.mask(label).array, image.geometry) for label in labels})
+
+
+def chosen_cases(dataset: Dataset, labels: Sequence[str], seed: int) -> list[Case]:
+    """Return one image of every person that shows all structures, in the drawn order."""
+    shown: dict[str, dict[str, Case]] = {}
+    for case in dataset.cases:
+        if set(labels) <= set(case.present_labels):
+            shown.setdefault(case.subject, {})[case.name] = case
+    order = drawn_order(shown, seed, "few-shot")
+    return [shown[subject][drawn_order(shown[subject], seed, subject)[0]] for subject in order]
+
+
+def dice(one: Mask, other: Mask) -> float:
+    return float(2 * (one & other).sum() / max(one.sum() + other.sum(), 1))
+
+
+def mean_masks(examples: Sequence[Example], query: Example) -> dict[str, Mask]:
+    shape = query.image.canonical().geometry.shape
+    found = {}
+    for label in query.masks:
+        masks = [fitted(example.masks[label].canonical().full(), shape) for example in examples]
+        votes = np.sum(masks, axis=0) * 2 >= len(masks)
+        found[label] = VolumePatch.whole(votes, query.image.canonical().geometry)
+    return {label: patch.in_storage_order(query.image.geometry).full() for label, patch in found.items()}
 
 
 def learner_called(name: str):

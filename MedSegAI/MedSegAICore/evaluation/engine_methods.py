@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from ..engine.engine import Engine
 from ..engine.run import Run
 from ..fewshot.examples import Example
 from ..fewshot.fit import FitRequest
+from ..fewshot.learned import fingerprint_of
 from ..prompts import Prompt
 from ..request import FewShotTask, PromptTask, SegmentationRequest
 from ..support import Support
@@ -85,20 +85,11 @@ class EngineExamples:
 
     def __call__(self, supports: Sequence[Support], query: ImageVolume, run: Run) -> NDArray[np.bool_]:
         """Return the mask (k, j, i) of the whole query that the model makes of the examples."""
-        file = Path(self._folder.name) / f"{_digest(supports)}.safetensors"
+        examples = tuple(Example.of_support(support, "structure") for support in supports)
+        file = Path(self._folder.name) / f"{fingerprint_of(examples, self.model, seed=0)}.safetensors"
         if not file.exists():
-            examples = tuple(Example.of_support(support, "structure") for support in supports)
             part = run.part(0.0, 0.7)
             self.engine.fit(FitRequest(examples, file, self.model), part.progress, part.cancel)
         part = run.part(0.7, 1.0)
         request = SegmentationRequest(query, FewShotTask(file, model=self.model))
         return np.asarray(self.engine.segment(request, part.progress, part.cancel).mask.full(), dtype=np.bool_)
-
-
-def _digest(supports: Sequence[Support]) -> str:
-    digest = hashlib.sha256()
-    for support in supports:
-        digest.update(support.image.fingerprint.encode())
-        digest.update(repr((support.mask.offset, support.mask.array.shape)).encode())
-        digest.update(np.packbits(support.mask.array.astype(np.bool_)).tobytes())
-    return digest.hexdigest()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from MedSegAICore.errors import InvalidSupport
 from slicer.i18n import tr as _
 
-from ..mrml.examples import exampleFromNodes, looksFromNodes, sharedLabels, withLabels
+from ..mrml.examples import commonLabels, exampleFromNodes, looksFromNodes, sharedLabels, withLabels
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,8 +105,7 @@ class ExampleList:
     @property
     def shared(self):
         """Names of the structures that all examples show."""
-        shown = [item.labels for item in self.items]
-        return tuple(label for label in (shown[0] if shown else ()) if all(label in labels for labels in shown))
+        return commonLabels([item.labels for item in self.items])
 
     @property
     def chosen(self):

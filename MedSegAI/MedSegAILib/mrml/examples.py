@@ -68,6 +68,11 @@ def looksFromNodes(segmentationNode):
     return {segment.GetName(): lookOf(segment) for segment in reversed(segments)}  # of two of one name the first counts
 
 
+def commonLabels(shown):
+    """Return the structures that all examples show, in the order of the first; there may be none."""
+    return tuple(label for label in (shown[0] if shown else ()) if all(label in labels for labels in shown))
+
+
 def sharedLabels(shown):
     """Return the structures that all examples show, in the order of the first; `shown` holds the labels of each.
 
@@ -76,7 +81,7 @@ def sharedLabels(shown):
     InvalidSupport
         There is no example, or nothing that all of them show.
     """
-    shared = tuple(label for label in (shown[0] if shown else ()) if all(label in labels for labels in shown))
+    shared = commonLabels(shown)
     if not shared:
         message = _("There is no structure that all examples show.")
         raise InvalidSupport(message, _("Give the segments of one structure the same name in every example."))

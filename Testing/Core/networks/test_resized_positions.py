@@ -17,7 +17,9 @@ LARGER, SMALLER = replace(TINY, image_size=384), replace(TINY, image_size=128)
 @pytest.mark.parametrize("architecture", [LARGER, SMALLER])
 def test_a_checkpoint_fits_a_network_for_pictures_of_another_size(architecture):
     state = resized_positions(random_state(Sam(TINY), seed=3), architecture)
-    Sam(architecture).load_state_dict(state, assign=True)
+    found = Sam(architecture).load_state_dict(state, assign=True)
+    assert not found.missing_keys
+    assert not found.unexpected_keys
 
 
 def test_only_positions_of_the_whole_picture_change():
