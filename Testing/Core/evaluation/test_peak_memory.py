@@ -5,14 +5,13 @@ from __future__ import annotations
 import sys
 
 import numpy as np
-from MedSegAICore.evaluation.peak_memory import PeakMemory, peak_bytes
+from MedSegAICore.evaluation.peak_memory import PeakMemory
 
 
 def test_what_a_block_takes_is_seen():
-    before = peak_bytes() / 1e6
     with PeakMemory() as memory:
         np.ones(25_000_000)  # 200 MB, gone before the block ends
-    assert memory.megabytes >= max(200, before - 500)
+    assert memory.megabytes >= 200
 
 
 def test_the_peak_of_a_block_is_its_own_where_the_system_can_forget():
