@@ -6,41 +6,16 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ..errors import InvalidCatalogue
 from ..fields import Fields
-from ..geometry import Float64
 from ..prompt.segmenter import PROMPT_KINDS, Capabilities
 from ..resources import resource_folder
-
-Triple = tuple[float, float, float]
+from .input_spec import InputSpec, read_input
 
 PARADIGMS = ("prompt", "fewshot")
 DIMENSIONS = frozenset({2, 3})
-
-
-@dataclass(frozen=True)
-class InputSpec:
-    """How a picture becomes the input of a network.
-
-    Parameters
-    ----------
-    size
-        Side of the network's square input [pixels].
-    resize
-        `longest_side` scales both sides by one factor until the longer one fills the input.
-    padding
-        `bottom_right` fills what is left with zeros, after the intensities were normalised.
-    mean, std
-        Per channel (red, green, blue), in grey levels [0, 255]: the network sees `(level - mean) / std`.
-    """
-
-    size: int
-    resize: Literal["longest_side"]
-    padding: Literal["bottom_right"]
-    mean: Triple
-    std: Triple
 
 
 @dataclass(frozen=True)
@@ -153,7 +128,7 @@ def parse_model(values: Any, name: str) -> ModelSpec:
         entry=_entry(fields),
         capabilities=_capabilities(fields.part("capabilities"), paradigm),
         needs_box=fields.flag("needs_box"),
-        input=_input(fields.optional("input", fields.part)),
+        input=read_input(fields.optional("input", fields.part)),
         weights=_weights(fields.optional("weights", fields.part)),
         citation=fields.text("citation", allow_empty=True),
         advice=fields.text("advice"),
@@ -188,26 +163,6 @@ def _some_of(part: Fields, name: str, allowed: frozenset[Any]) -> frozenset[Any]
         names = ", ".join(map(str, sorted(allowed)))
         part.refuse(name, f"must list some of {names}, each once" if allowed else "must be empty")
     return frozenset(values)
-
-
-def _input(part: Fields | None) -> InputSpec | None:
-    if part is None:
-        return None
-    size = part.whole_number("size")
-    if size == 0:
-        part.refuse("size", "must be above zero")
-    part.choice("resize", ("longest_side",))
-    part.choice("padding", ("bottom_right",))
-    mean, std = part.numbers("mean", 3), part.numbers("std", 3)
-    if std.min() <= 0:
-        part.refuse("std", "must be above zero")
-    part.finish()
-    return InputSpec(size, "longest_side", "bottom_right", _three(mean), _three(std))
-
-
-def _three(values: Float64) -> Triple:
-    red, green, blue = values.tolist()
-    return red, green, blue
 
 
 def _weights(part: Fields | None) -> WeightsSpec | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..models.catalogue import InputSpec
+from ..models.input_spec import InputSpec
 from ..request import IntensityWindow
 from .segmenter import Float32
 

@@ -18,8 +18,9 @@ from ..engine.device import DevicePlan
 from ..engine.memory import is_out_of_memory, with_one_retry
 from ..engine.run import Run
 from ..errors import InvalidCatalogue, OutOfDeviceMemory, WeightsMissing
-from ..models.catalogue import InputSpec, ModelSpec
+from ..models.catalogue import ModelSpec
 from ..models.checkpoint import file_sha256, fit_checkpoint, read_checkpoint
+from ..models.input_spec import InputSpec
 from ..networks.sam import ARCHITECTURES, Sam
 from .picture import Shape, grey_levels, network_input, resized_shape
 from .sam_prompts import Float64, SamPrompts, sam_prompts
