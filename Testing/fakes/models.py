@@ -13,7 +13,8 @@ from MedSegAICore.engine.engine import Engine
 from MedSegAICore.engine.provenance import provenance_of
 from MedSegAICore.engine.run import Run
 from MedSegAICore.errors import OutOfDeviceMemory
-from MedSegAICore.models.catalogue import ModelSpec, WeightsSpec
+from MedSegAICore.models.catalogue import ModelSpec
+from MedSegAICore.models.weights_spec import WeightsSpec
 from MedSegAICore.prompt.segmenter import PROMPT_KINDS, Capabilities, SliceAnswer, SliceImage, SlicePrompts
 from MedSegAICore.recipe import task_to_dict
 from MedSegAICore.request import IntensityWindow, SegmentationRequest
@@ -170,11 +171,13 @@ def fake_weights(**changes) -> WeightsSpec:
     fields = {
         "filename": "fake.pth",
         "url": "https://example.org/fake.pth",
+        "url_is_page": False,
         "sha256": "0" * 64,
         "size_bytes": 1,
         "licence": "MIT",
         "licence_url": "https://example.org/licence",
         "licence_must_be_accepted": False,
+        "code_licence": "MIT",
     }
     return WeightsSpec(**(fields | changes))
 

@@ -13,40 +13,10 @@ from ..fields import Fields
 from ..prompt.segmenter import PROMPT_KINDS, Capabilities
 from ..resources import resource_folder
 from .input_spec import InputSpec, read_input
+from .weights_spec import WeightsSpec, parse_weights
 
 PARADIGMS = ("prompt", "fewshot")
 DIMENSIONS = frozenset({2, 3})
-
-
-@dataclass(frozen=True)
-class WeightsSpec:
-    """Where a model's checkpoint comes from and how it is known.
-
-    Parameters
-    ----------
-    filename
-        Name of the file in a weights folder.
-    url
-        Where its authors publish it.
-    sha256
-        Hash of the published file, in hexadecimal digits.
-    size_bytes
-        Size of the published file [bytes].
-    licence
-        Licence of the weights (SPDX identifier, or its name where it has none).
-    licence_url
-        Where its text can be read.
-    licence_must_be_accepted
-        Whether the user has to accept it before the model runs.
-    """
-
-    filename: str
-    url: str
-    sha256: str
-    size_bytes: int
-    licence: str
-    licence_url: str
-    licence_must_be_accepted: bool
 
 
 @dataclass(frozen=True)
@@ -119,6 +89,7 @@ def parse_model(values: Any, name: str) -> ModelSpec:
     """Return the model that the parsed JSON object `values` describes; it must call itself `name`."""
     fields = Fields(values, name, InvalidCatalogue)
     paradigm = fields.choice("paradigm", PARADIGMS)
+    weights = fields.optional("weights", fields.part)
     spec = ModelSpec(
         name=fields.choice("name", (name,)),
         title=fields.text("title"),
@@ -129,7 +100,7 @@ def parse_model(values: Any, name: str) -> ModelSpec:
         capabilities=_capabilities(fields.part("capabilities"), paradigm),
         needs_box=fields.flag("needs_box"),
         input=read_input(fields.optional("input", fields.part)),
-        weights=_weights(fields.optional("weights", fields.part)),
+        weights=None if weights is None else parse_weights(weights),
         citation=fields.text("citation", allow_empty=True),
         advice=fields.text("advice"),
     )
@@ -163,26 +134,3 @@ def _some_of(part: Fields, name: str, allowed: frozenset[Any]) -> frozenset[Any]
         names = ", ".join(map(str, sorted(allowed)))
         part.refuse(name, f"must list some of {names}, each once" if allowed else "must be empty")
     return frozenset(values)
-
-
-def _weights(part: Fields | None) -> WeightsSpec | None:
-    if part is None:
-        return None
-    weights = WeightsSpec(
-        filename=part.text("filename"),
-        url=part.text("url"),
-        sha256=part.text("sha256"),
-        size_bytes=part.whole_number("size_bytes"),
-        licence=part.text("licence"),
-        licence_url=part.text("licence_url"),
-        licence_must_be_accepted=part.flag("licence_must_be_accepted"),
-    )
-    if Path(weights.filename).name != weights.filename:
-        part.refuse("filename", "must be a file name without folders")
-    for name in ("url", "licence_url"):
-        if not getattr(weights, name).startswith("https://"):
-            part.refuse(name, "must start with https://")
-    if not re.fullmatch("[0-9a-f]{64}", weights.sha256):
-        part.refuse("sha256", "must have 64 hexadecimal digits")
-    part.finish()
-    return weights

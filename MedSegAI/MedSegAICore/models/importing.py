@@ -13,10 +13,11 @@ from typing import Any
 from ..engine.cache import ByteBoundedCache
 from ..engine.device import DevicePlan
 from ..errors import PackageMissing, WeightsMismatch, WeightsUnwritable
-from .catalogue import ModelSpec, WeightsSpec, load_catalogue
+from .catalogue import ModelSpec, load_catalogue
 from .checkpoint import file_sha256, read_checkpoint
 from .recognition import describe_checkpoint
 from .weights import weights_folders
+from .weights_spec import WeightsSpec
 
 
 def import_file(path: str) -> dict[str, Any]:

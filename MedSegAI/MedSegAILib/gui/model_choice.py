@@ -49,7 +49,7 @@ class ModelChoice:
             text = _("Its licence ({licence}) must be accepted first. Read and accept it in the module MedSegAI.")
             return text.format(licence=weights.licence)
         return _("Needs its weights ({size} MB, licence {licence}). Get them in the module MedSegAI.").format(
-            size=weights.size_bytes // 1_000_000, licence=weights.licence
+            size=(weights.size_bytes or 0) // 1_000_000, licence=weights.licence
         )
 
     def takes(self, kind):

@@ -8,9 +8,10 @@ from pathlib import Path
 import qt
 import slicer
 from MedSegAICore.errors import MedSegAIError
-from MedSegAICore.models.catalogue import WeightsSpec, load_catalogue
+from MedSegAICore.models.catalogue import load_catalogue
 from MedSegAICore.models.licences import accept_licence, withdraw_licence
 from MedSegAICore.models.weights import weights_folders
+from MedSegAICore.models.weights_spec import WeightsSpec
 from slicer.i18n import tr as _
 
 from .doctor import formatBytes
@@ -147,7 +148,7 @@ def _columns(model: ModelState) -> tuple[str, str, str, str]:
         State.PACKAGE_MISSING: _("package missing"),
     }
     weights = model.spec.weights
-    size, licence = ("", "") if weights is None else (formatBytes(weights.size_bytes), weights.licence)
+    size, licence = ("", "") if weights is None else (formatBytes(weights.size_bytes or 0), weights.licence)
     return model.spec.title, states[model.state], size, licence
 
 
