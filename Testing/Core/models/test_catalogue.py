@@ -21,7 +21,7 @@ def values(project):
 def test_the_promptable_models_are_described():
     catalogue = load_catalogue()
     promptable = [spec.name for spec in catalogue.values() if spec.paradigm == "prompt"]
-    assert promptable == ["adaptive", "sam_vit_b", "sam_vit_h", "sam_vit_l"]
+    assert promptable == ["adaptive", "sam_vit_b", "sam_vit_h", "sam_vit_l", "scribbleprompt_unet"]
     assert catalogue["adaptive"].weights is None
     assert catalogue["adaptive"].capabilities.dimensions == {2, 3}
     for name in ("sam_vit_b", "sam_vit_l", "sam_vit_h"):
