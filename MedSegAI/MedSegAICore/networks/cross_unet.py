@@ -98,7 +98,7 @@ class CrossUNet(nn.Module):
             Called before each block; what it raises ends the computation.
         """
         count = supports.shape[1]
-        parts = torch.split(supports, min(at_once or count, count), dim=1)  # type: ignore[no-untyped-call]
+        parts = torch.split(supports, min(at_once or count, count), dim=1)
         chunks = [SupportChunk(self, part) for part in parts]
         askings: list[Tensor] = []
         targets: list[Tensor] = []
