@@ -81,6 +81,11 @@ class FewShotModel(Protocol):
         """Return how well each example is segmented by what the others teach; empty if that is not known."""
         ...
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Return what the user should know about what was learned, in words."""
+        ...
+
     def segment(self, query: ImageVolume, run: Run) -> Answer:
         """Segment an image.
 

@@ -62,7 +62,7 @@ def save_and_report(
         leave_one_out=scores,
         seconds=time.perf_counter() - began,
         compared={},
-        warnings=tuple(dict.fromkeys(images)),
+        warnings=(*dict.fromkeys(images), *model.warnings),
     )
 
 

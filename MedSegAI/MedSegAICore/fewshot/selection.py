@@ -137,8 +137,7 @@ def _dice(answer: Answer, example: Example, labels: tuple[str, ...]) -> dict[str
     scores = {}
     for value, (label, probability) in enumerate(exclusive(answer.probabilities).items(), start=1):
         inside, drawn = probability.canonical().full() >= THRESHOLD, truth == value
-        total = int(inside.sum()) + int(drawn.sum())
-        scores[label] = 2 * int((inside & drawn).sum()) / total if total else 1.0
+        scores[label] = 2 * int((inside & drawn).sum()) / (int(inside.sum()) + int(drawn.sum()))
     return scores
 
 

@@ -227,6 +227,18 @@ class SENetModel:
     is_single: bool
     leave_one_out: Scores = field(default_factory=dict)
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Say which structures no slice shows any more, because slices are seen coarser than they are."""
+        shown = np.any(
+            [[support.shows(label).any() for label in range(len(self.labels))] for support in self.supports], 0
+        )
+        return tuple(
+            f"'{label}' is too small to be found: it is smaller than a pixel of the slices that the network sees."
+            for label, is_shown in zip(self.labels, shown, strict=True)
+            if not is_shown
+        )
+
     def segment(self, query: ImageVolume, run: Run) -> Answer:
         """Segment an image; where no example shows a structure at the height of a slice, it is not found there.
 

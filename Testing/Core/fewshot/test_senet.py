@@ -185,6 +185,16 @@ def test_very_large_slices_are_made_coarser(learner, monkeypatch):
     assert model.segment(example_of(1).image, Run()).probabilities["organ"].full().shape == SHAPE
 
 
+def test_a_structure_that_is_lost_on_coarser_slices_is_named(learner, monkeypatch):
+    monkeypatch.setattr("MedSegAICore.fewshot.senet.MOST_PIXELS", 12 * 14)
+    example = example_of(0)
+    speck = np.zeros(SHAPE, bool)
+    speck[2, 20, 20] = True
+    masks = {**example.masks, "speck": VolumePatch.whole(speck, example.image.geometry)}
+    (said,) = learner.fit([Example(example.image, masks)], Run()).warnings
+    assert said.startswith("'speck' is too small to be found")
+
+
 def test_several_examples_are_averaged(learner):
     examples, query = [example_of(seed) for seed in range(2)], example_of(5)
     one, other = (learner.fit([example], Run()).segment(query.image, Run()) for example in examples)

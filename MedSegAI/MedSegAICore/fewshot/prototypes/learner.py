@@ -156,6 +156,11 @@ class PrototypeModel:
         """Return the names of the structures."""
         return self.knowledge.labels
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Say which structures are too small."""
+        return self.knowledge.registered.warnings
+
     def segment(self, query: ImageVolume, run: Run) -> Answer:
         """Segment an image; where the examples did not judge each other, also ask back what the answer would teach."""
         asked = run if self.leave_one_out else run.part(0.0, ASKING)

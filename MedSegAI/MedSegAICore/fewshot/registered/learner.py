@@ -70,6 +70,11 @@ class RegisteredModel:
         """Return the names of the structures."""
         return self.model.labels
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Say which structures are too small."""
+        return self.model.warnings
+
     def segment(self, query: ImageVolume, run: Run) -> Answer:
         """Segment an image; with a single example, also ask back what the answer would teach about that example."""
         asked = run if self.leave_one_out else run.part(0.0, ASKING)

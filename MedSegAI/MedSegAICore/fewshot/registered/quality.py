@@ -45,10 +45,13 @@ def reverse_dice(model: SupportModel, registered: RegisteredQuery, answer: Float
 
 
 def label_dice(answer: NDArray[np.integer], truth: NDArray[np.integer], labels: int) -> list[float]:
-    """Return the Dice of the labels from 1 to `labels` of two label maps; 1 where both have none."""
+    """Return the Dice of the labels from 1 to `labels` of two label maps; 0 where both have none.
+
+    An example shows every structure: one that its label map lacks was lost on the grid, which is no success.
+    """
     scores = []
     for label in range(1, labels + 1):
         one, other = answer == label, truth == label
         total = int(one.sum()) + int(other.sum())
-        scores.append(2 * int((one & other).sum()) / total if total else 1.0)
+        scores.append(2 * int((one & other).sum()) / max(total, 1))
     return scores

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from MedSegAICore.engine.run import Run
 from MedSegAICore.fewshot.registered.fitting import align_pairs, lessons_of, prepare_sources, training_target
-from MedSegAICore.fewshot.registered.lessons import leave_one_out, lesson_tables
+from MedSegAICore.fewshot.registered.lessons import LessonTable, leave_one_out, lesson_tables
 
 
 @pytest.fixture(scope="module")
@@ -38,3 +38,15 @@ def test_every_example_is_judged_by_what_the_others_make_of_it(lessons):
 def test_no_more_voxels_are_drawn_than_asked_for(lessons):
     tables = lesson_tables(lessons(1)[0], 5.0, np.random.default_rng(0), Run(), 100)
     assert [len(table.features) for table in tables] == [100] * 4
+
+
+def test_a_structure_that_the_grid_lost_is_no_success():
+    def table(classes):
+        features = np.random.default_rng(0).normal(size=(60, 17)).astype(np.float32)
+        features[:, 0] = 9 * classes
+        return LessonTable(features, np.zeros((2, 60), np.float32), np.ones(60, np.bool_), classes)
+
+    without_the_second = np.repeat(np.array([0, 1], np.uint8), 30)
+    scores = leave_one_out([[table(without_the_second)]] * 2, ("liver", "speck"), 0, Run())
+    assert scores["liver"] == (1, 1)
+    assert scores["speck"] == (0, 0)
