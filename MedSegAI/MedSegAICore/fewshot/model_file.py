@@ -90,9 +90,7 @@ def _read(path: Path, *, with_tensors: bool) -> StoredModel:
 
 
 def _stored(values: Any, tensors: Mapping[str, Any]) -> StoredModel:
-    fields = Fields(
-        {"values": {}, **values} if isinstance(values, dict) else values, "support model", InvalidSupportModel
-    )
+    fields = Fields(values, "support model", InvalidSupportModel)
     if (version := fields.whole_number("version")) != VERSION:
         fields.refuse("version", f"is {version}; this MedSegAI reads version {VERSION}")
     labels = fields.value("labels")

@@ -56,13 +56,19 @@ def test_a_restored_model_answers_as_the_fitted_one(learned, saved, people):
         assert np.abs(one[label].full() - other[label].full()).max() < 1e-4
 
 
-def test_it_remembers_values_of_label_maps_and_older_files_have_none(learned, saved):
+def test_it_remembers_values_of_label_maps(learned, saved):
+    assert read_description(saved).values == {}
     save_model(replace(learned.stored(), values={"kidney": 5}), saved)
     assert read_description(saved).values == {"kidney": 5}
+
+
+@pytest.mark.parametrize("field", ["values", "leave_one_out", "weights_hash"])
+def test_a_file_that_lacks_something_is_refused_by_name(saved, field):
     values = described(saved)
-    del values["values"]
+    del values[field]
     save_file(load_file(saved), saved, {DESCRIPTION: json.dumps(values)})
-    assert read_description(saved).values == {}
+    with pytest.raises(InvalidSupportModel, match=f"{field} is missing"):
+        read_description(saved)
 
 
 @pytest.mark.parametrize("values", [{"kidney": "5"}, {"spleen": 5}, [5]])
