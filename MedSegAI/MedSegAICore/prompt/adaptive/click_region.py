@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isqrt
 from typing import Any
 
 import numpy as np
@@ -167,11 +168,10 @@ def regions_around(view: View, is_close_up: bool, run: Run) -> Iterator[tuple[Ma
     for tolerance in _tolerances(difference):
         run.check()
         similar = difference <= tolerance
-        if similar[view.click]:
-            depth = ndimage.distance_transform_edt(similar)
-            for radius in RADII:
-                if depth[view.click] > radius:
-                    families[radius].append(_connected(depth > radius, view.click, radius))
+        for radius in RADII:
+            core = ~_grown(~similar, radius)
+            if core[view.click]:
+                families[radius].append(_connected(core, view.click, radius))
     for family in families.values():
         sizes = [int(np.count_nonzero(region)) for region in family]
         for index, region in enumerate(family):
@@ -193,12 +193,24 @@ def _connected(core: Mask, click: Pixel, radius: int) -> Mask:
     parts, _ = ndimage.label(core)
     part = parts == parts[click]
     cut = _around(part, radius + 1)
-    near = part[cut]
-    if radius:
-        near = ndimage.distance_transform_edt(~near) <= radius
+    near = _grown(part[cut], radius)
     beyond, _ = ndimage.label(np.pad(~near, 1, constant_values=True))  # its first part surrounds everything
     part[cut] = (beyond != beyond[0, 0])[1:-1, 1:-1]
     return np.asarray(part)
+
+
+def _grown(region: Mask, radius: int) -> Mask:
+    """Return the pixels within `radius` [pixels] of a region: a fast case of thresholding the distance from it."""
+    rows, columns = region.shape
+    wide, grown = region.copy(), np.zeros_like(region)
+    for half in range(radius + 1):  # half the width of the disk in some of its rows
+        wide[:, half:] |= region[:, : max(columns - half, 0)]
+        wide[:, : max(columns - half, 0)] |= region[:, half:]
+        for up in range(radius + 1):
+            if isqrt(radius**2 - up**2) == half:
+                grown[up:] |= wide[: max(rows - up, 0)]
+                grown[: max(rows - up, 0)] |= wide[up:]
+    return grown
 
 
 def _around(region: Mask, margin: int) -> tuple[slice, slice]:
@@ -219,9 +231,10 @@ def _looks(region: Mask, edges: Float64, click: Pixel, growth: tuple[float, floa
     size, share = float(np.count_nonzero(region)), float(np.mean(region))
     cut = _around(region, 1)
     region, edges, click = region[cut], edges[cut], (click[0] - cut[0].start, click[1] - cut[1].start)
-    rim = region & ~ndimage.binary_erosion(region)
-    along = edges[rim | (ndimage.binary_dilation(region) & ~region)]
-    depth = ndimage.distance_transform_edt(np.pad(region, 1))[1:-1, 1:-1]
+    padded = np.pad(region, 1)
+    rim = region & _grown(~padded, 1)[1:-1, 1:-1]
+    along = edges[rim | (_grown(region, 1) & ~region)]
+    depth = ndimage.distance_transform_edt(padded)[1:-1, 1:-1]
     return np.array(
         [
             np.log(along.mean() + 0.1),

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
 from MedSegAICore import Engine, PointPrompt, PromptTask, SegmentationRequest
 from MedSegAICore.engine.run import CancelToken, Run
 from MedSegAICore.errors import Cancelled
 from MedSegAICore.evaluation.metrics.pair import MaskPair
 from MedSegAICore.evaluation.metrics.registry import dice
 from MedSegAICore.geometry import VolumeGeometry
-from MedSegAICore.prompt.adaptive.click_region import region_of_click, views_of
+from MedSegAICore.prompt.adaptive.click_region import _grown, region_of_click, views_of
 from MedSegAICore.prompts import SlicePlane
 from MedSegAICore.request import SliceScope
 from MedSegAICore.volume import ImageVolume
+from scipy import ndimage
 
 CENTRE = (40, 44)
 NOWHERE = np.empty((0, 2), dtype=np.int64)
@@ -78,6 +82,12 @@ def test_every_view_shows_the_click(click: tuple[int, int]) -> None:
     rows, columns, fine = overview.spread(np.ones(overview.pixels.shape, dtype=bool), pixels.shape)
     assert (rows, columns, fine.shape) == (slice(0, 300), slice(0, 512), (300, 512))
     assert overview.click[0] == click[0] // overview.factor
+
+
+@given(arrays(bool, array_shapes(min_dims=2, max_dims=2, max_side=12)), st.integers(0, 5))
+def test_a_region_grows_by_the_distance_from_it(region: np.ndarray, radius: int) -> None:
+    distance = ndimage.distance_transform_edt(~region) if region.any() else np.full(region.shape, np.inf)
+    np.testing.assert_array_equal(_grown(region, radius), distance <= radius)
 
 
 def test_it_stops_when_asked_to() -> None:
