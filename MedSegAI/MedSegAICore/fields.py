@@ -12,6 +12,7 @@ from .errors import InvalidRequest, MedSegAIError
 from .geometry import Float64
 
 Value = TypeVar("Value")
+Option = TypeVar("Option", bound=str)
 
 
 class Fields:
@@ -41,12 +42,12 @@ class Fields:
             self.refuse(name, "must be text")
         return value
 
-    def choice(self, name: str, allowed: Sequence[str]) -> str:
+    def choice(self, name: str, allowed: Sequence[Option]) -> Option:
         """Return a string out of `allowed`."""
         value = self._take(name)
         if not isinstance(value, str) or value not in allowed:
             self.refuse(name, f"must be one of {', '.join(allowed)}")
-        return value
+        return allowed[allowed.index(value)]
 
     def flag(self, name: str) -> bool:
         """Return true or false."""

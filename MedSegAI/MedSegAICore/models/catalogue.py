@@ -12,6 +12,7 @@ from ..errors import InvalidCatalogue
 from ..fields import Fields
 from ..prompt.segmenter import PROMPT_KINDS, Capabilities
 from ..resources import resource_folder
+from .decoding_spec import AS_SAM, DecodingSpec, read_decoding
 from .input_spec import InputSpec, read_input
 from .weights_spec import WeightsSpec, parse_weights
 
@@ -43,6 +44,8 @@ class ModelSpec:
         Its checkpoint, or None if it needs none.
     citation, advice
         Where it was published, and when to use it.
+    decoding
+        How its mask decoder is asked, where it has one.
     """
 
     name: str
@@ -57,6 +60,7 @@ class ModelSpec:
     weights: WeightsSpec | None
     citation: str
     advice: str
+    decoding: DecodingSpec = AS_SAM
 
 
 def load_catalogue(folder: Path | None = None) -> dict[str, ModelSpec]:
@@ -103,6 +107,7 @@ def parse_model(values: Any, name: str) -> ModelSpec:
         weights=None if weights is None else parse_weights(weights),
         citation=fields.text("citation", allow_empty=True),
         advice=fields.text("advice"),
+        decoding=read_decoding(fields.part("decoding")) if fields.has("decoding") else AS_SAM,
     )
     fields.finish()
     return spec

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from ..models.input_spec import InputSpec
+from ..models.input_spec import InputSpec, Interpolation
 from ..request import IntensityWindow
+from .area_resize import resize_area
+from .cubic_resize import resize_cubic
+from .linear_resize import resize_linear
+from .nearest_resize import resize_nearest
 from .segmenter import Float32
 
 UInt8 = NDArray[np.uint8]
 Shape = tuple[int, int]
 
 _FRACTION_BITS = 22
+_NO_CONTRAST = 1e-8  # [grey levels]
 
 
 def grey_levels(pixels: Float32, window: IntensityWindow) -> UInt8:
@@ -28,6 +36,11 @@ def resized_shape(shape: Shape, size: int) -> Shape:
     return rows, columns
 
 
+def shape_in_input(shape: Shape, spec: InputSpec) -> Shape:
+    """Return (rows, columns) of a network's input that a picture of `shape` fills; what is left is padding."""
+    return (spec.size, spec.size) if spec.resize == "stretch" else resized_shape(shape, spec.size)
+
+
 def network_input(levels: UInt8, spec: InputSpec) -> Float32:
     """Return the input (3, size, size) of a network.
 
@@ -36,14 +49,27 @@ def network_input(levels: UInt8, spec: InputSpec) -> Float32:
     levels
         Picture (rows, columns, channels) with three channels, or one for grey.
     spec
-        Size and normalisation that the network was trained with.
+        What the network was trained with.
     """
-    rows, columns = resized_shape((levels.shape[0], levels.shape[1]), spec.size)
-    resized = resize_bilinear(levels, (rows, columns)).astype(np.float32)
-    normalised = (resized - np.array(spec.mean, np.float32)) / np.array(spec.std, np.float32)
+    resize = RESIZERS[spec.interpolation]
+    rows, columns = shape_in_input((levels.shape[0], levels.shape[1]), spec)
+    if spec.first_size is None:
+        picture = _spread(resize(levels, (rows, columns)), spec)
+    else:
+        picture = resize(_spread(resize(levels, (spec.first_size, spec.first_size)), spec), (rows, columns))
+    normalised = (picture.astype(np.float32) - np.array(spec.mean, np.float32)) / np.array(spec.std, np.float32)
     padded = np.zeros((3, spec.size, spec.size), np.float32)
     padded[:, :rows, :columns] = normalised.transpose(2, 0, 1)
     return padded
+
+
+def _spread(picture: NDArray[Any], spec: InputSpec) -> NDArray[Any]:
+    """Return the picture in the levels that the network counts in."""
+    if spec.span == "window":
+        return picture
+    lowest, highest = float(picture.min()), float(picture.max())
+    spread: Float32 = ((picture - np.float32(lowest)) / np.float32(max(highest - lowest, _NO_CONTRAST))) * 255
+    return spread
 
 
 def resize_bilinear(levels: UInt8, shape: Shape) -> UInt8:
@@ -78,3 +104,13 @@ def _triangle_filter(old: int, new: int) -> tuple[NDArray[np.intp], NDArray[np.i
     weights = np.where(positions < last[:, None], np.maximum(1 - distance, 0), 0)
     weights /= weights.sum(axis=1, keepdims=True)
     return np.minimum(positions, old - 1), (weights * (1 << _FRACTION_BITS) + 0.5).astype(np.int32)
+
+
+RESIZERS: dict[Interpolation, Callable[[UInt8, Shape], NDArray[Any]]] = {
+    "pillow_linear": resize_bilinear,
+    "opencv_area": resize_area,
+    "opencv_nearest": resize_nearest,
+    "skimage_cubic": resize_cubic,
+    "torch_linear": resize_linear,
+}
+"""What resizes a picture (rows, columns, channels) to another (rows, columns)."""

@@ -7,10 +7,12 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import asdict
 
 import pytest
 from MedSegAICore.errors import InvalidCatalogue
 from MedSegAICore.models.catalogue import load_catalogue, parse_model
+from MedSegAICore.models.decoding_spec import AS_SAM
 
 
 @pytest.fixture
@@ -21,7 +23,7 @@ def values(project):
 def test_the_promptable_models_are_described():
     catalogue = load_catalogue()
     promptable = [spec.name for spec in catalogue.values() if spec.paradigm == "prompt"]
-    assert promptable == ["adaptive", "sam_vit_b", "sam_vit_h", "sam_vit_l", "scribbleprompt_unet"]
+    assert {"adaptive", "sam_vit_b", "sam_vit_h", "sam_vit_l", "scribbleprompt_unet"} < set(promptable)
     assert catalogue["adaptive"].weights is None
     assert catalogue["adaptive"].capabilities.dimensions == {2, 3}
     for name in ("sam_vit_b", "sam_vit_l", "sam_vit_h"):
@@ -52,6 +54,26 @@ def test_a_description_is_read_as_it_is_written(values):
     assert spec.capabilities.prompts == set(values["capabilities"]["prompts"])
     assert spec.weights.size_bytes == values["weights"]["size_bytes"]
     assert spec.entry == values["entry"]
+
+
+DECODING = {
+    "masks": "one",
+    "positions": "whole",
+    "strokes": "every_pixel",
+    "earlier": "probability",
+    "enlarged": "probability",
+}
+
+
+def test_how_a_mask_decoder_is_asked_is_read_as_it_is_written_and_is_as_sam_where_nothing_is(values):
+    assert parse_model(values, "sam_vit_b").decoding == AS_SAM
+    assert asdict(parse_model({**values, "decoding": DECODING}, "sam_vit_b").decoding) == DECODING
+
+
+@pytest.mark.parametrize("field", [*DECODING, "colour"])
+def test_a_wrong_word_on_how_a_mask_decoder_is_asked_is_refused_by_name(values, field):
+    with pytest.raises(InvalidCatalogue, match=rf"sam_vit_b\.decoding\.{field}"):
+        parse_model({**values, "decoding": {**DECODING, field: "magic"}}, "sam_vit_b")
 
 
 def replaced(values, path, value):
@@ -87,7 +109,12 @@ def replaced(values, path, value):
         ("input.size", 1024.5),
         ("input.size", True),
         ("input.resize", "crop"),
+        ("input.interpolation", "best"),
         ("input.padding", "mirror"),
+        ("input.padding", "none"),
+        ("input.span", "moon"),
+        ("input.first_size", 0),
+        ("input.first_size", "128"),
         ("input.mean", [1, 2]),
         ("input.mean", [1, 2, float("nan")]),
         ("input.std", [1, 0, 1]),
@@ -114,6 +141,7 @@ def test_a_wrong_field_is_refused_by_name(values, path, value):
         "needs_box",
         "input",
         "input.std",
+        "input.first_size",
         "weights",
         "weights.sha256",
         "weights.licence_url",
