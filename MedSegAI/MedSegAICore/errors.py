@@ -130,7 +130,7 @@ class WeightsCorrupt(MedSegAIError):
 
 
 class WeightsUnsafe(WeightsCorrupt):
-    """The checkpoint holds more than tensors and could run code when opened."""
+    """The checkpoint holds more than tensors: it could run code, or fill the memory, when opened."""
 
     advice = "Use a checkpoint that holds tensors only (safetensors, or a plain state dict)."
 
@@ -141,10 +141,56 @@ class WeightsMismatch(MedSegAIError):
     advice = "Choose the checkpoint that belongs to the selected model."
 
 
+class WeightsAmbiguous(WeightsMismatch):
+    """Several models have the checkpoint's network, and neither its hash nor its name tells which one it belongs to.
+
+    Parameters
+    ----------
+    candidates
+        Names of these models.
+    """
+
+    advice = "Say which model it belongs to."
+
+    def __init__(self, message: str, advice: str | None = None, candidates: tuple[str, ...] = ()) -> None:
+        super().__init__(message, advice)
+        self.candidates = candidates
+
+
 class WeightsUnwritable(MedSegAIError):
     """A checkpoint cannot be put into the weights folder."""
 
     advice = "Free some space, or name another folder in the environment variable MEDSEGAI_WEIGHTS."
+
+
+class WeightsAltered(MedSegAIError):
+    """A checkpoint is not the file that it should be: swapped, damaged, or another one."""
+
+    advice = "Nothing was changed. If its authors have published another file, remove the old one first."
+
+
+class WeightsBusy(MedSegAIError):
+    """Another process is getting, checking or removing the same checkpoint."""
+
+    advice = "Wait until it has finished, then try again."
+
+
+class WeightsInUse(WeightsUnwritable):
+    """A checkpoint cannot be replaced or removed, because a program has it open."""
+
+    advice = "Press Clear in the module's part on the engine, or close other programs that use it, then try again."
+
+
+class DownloadFailed(MedSegAIError):
+    """A checkpoint could not be downloaded."""
+
+    advice = "Check the network and try again: what has come is kept. Or get the file another way and import it."
+
+
+class BundleRefused(MedSegAIError):
+    """A file is no bundle of checkpoints, or not one that is safe to unpack. Nothing was written."""
+
+    advice = "Choose another file, or make the bundle again."
 
 
 class LicenceNotAccepted(MedSegAIError):
