@@ -1,45 +1,63 @@
-"""Read checkpoints without running what is in them, and fit them to a network or say why not."""
+"""Read checkpoints without running what is in them, and fit them to a network or say why not.
+
+Tensors are not copied: they are mapped from the file, so that a network of 2.5 GB takes 2.5 GB once, and pages that
+nobody has looked at take nothing. A file that is mapped may be replaced by renaming another one onto it, which is what
+MedSegAI does; the network then goes on with the old one. It must not be shortened in place, which ends every process
+that has mapped it, nor overwritten in place.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import io
-import pickletools
-import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+import mmap
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 from ..engine.cache import ByteBoundedCache
 from ..engine.memory import is_out_of_memory
 from ..errors import WeightsCorrupt, WeightsMismatch, WeightsMissing, WeightsUnsafe
+from .checkpoint_table import CheckpointTable, table_of
 from .recognition import describe_checkpoint
+from .stored_tensors import ITEM_BYTES, HarmfulCheckpoint, MalformedCheckpoint, StoredTensor
 
 if TYPE_CHECKING:
     import torch
 
 StateDict = dict[str, "torch.Tensor"]
 
-_WRAPPERS = ("model_state_dict", "state_dict", "model", "net")
-_PREFIXES = ("module.", "_orig_mod.", "sam.", "model.")
-# What a plain state dict is rebuilt from; any other name means that the file holds more.
-_PLAIN_MODULES = ("torch", "torch._utils", "torch._tensor", "torch.storage", "torch.serialization")
-_LONGEST_SAFETENSORS_HEADER = 100_000_000
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A checkpoint that was opened once.
+
+    Parameters
+    ----------
+    tensors
+        On the processor, mapped from the file.
+    sha256
+        Hash of the very file that they are mapped from, in hexadecimal digits.
+    """
+
+    tensors: StateDict
+    sha256: str
 
 
 def file_sha256(path: Path, cache: ByteBoundedCache) -> str:
     """Return the sha256 of a file in hexadecimal digits; `cache` remembers it until the file changes."""
-    status = path.stat()
-    key = ("sha256", str(path.resolve()), status.st_size, status.st_mtime_ns)
-    digits = cache.get(key)
-    if digits is None:
-        digest = hashlib.sha256()
-        with path.open("rb") as file:
-            while chunk := file.read(1 << 20):
-                digest.update(chunk)
-        digits = digest.hexdigest()
-        cache.put(key, digits, len(digits))
-    return str(digits)
+    digits = cache.get(_hash_key(path, path.stat()))
+    if digits is not None:
+        return str(digits)
+    with path.open("rb") as file:
+        return _sha256(file, path, cache)
+
+
+def read_table(path: Path) -> CheckpointTable:
+    """Return what a checkpoint holds, without torch and without reading its numbers; raises as `read_checkpoint`."""
+    with _opened(path) as file:
+        return _table(file, path.name)
 
 
 def read_checkpoint(path: Path) -> StateDict:
@@ -55,23 +73,30 @@ def read_checkpoint(path: Path) -> StateDict:
     WeightsCorrupt
         The file is cut off, is no checkpoint, or holds no tensors.
     WeightsUnsafe
-        The file holds Python objects other than tensors. Nothing of it was run.
+        The file holds Python objects other than tensors, or asks for more memory than it has. Nothing of it was run.
     """
-    if not path.is_file():
-        message = f"There is no checkpoint file {path}."
-        raise WeightsMissing(message)
-    try:
-        content = _read_safetensors(path) if _is_safetensors(path) else _read_torch(path)
-    except Exception as error:
-        # bytes of unknown origin can fail in any way; only a full memory is not the file's fault
-        if is_out_of_memory(error):
-            raise
-        if foreign := sorted(_foreign_names(path)):
-            message = f"The checkpoint {path.name} holds more than tensors: {_some(foreign)}. It was not opened."
-            raise WeightsUnsafe(message) from error
-        message = f"The checkpoint {path.name} is cut off or is not a checkpoint."
-        raise WeightsCorrupt(message) from error
-    return _without_prefixes(_tensors(content, path))
+    with _opened(path) as file:
+        return _tensors(_table(file, path.name), file, path.name)
+
+
+def open_checkpoint(path: Path, hashes: ByteBoundedCache) -> Checkpoint:
+    """Return the tensors of a checkpoint and the hash of the same file, also if it is replaced in between.
+
+    Parameters
+    ----------
+    path
+        The file; raises as `read_checkpoint`, and `WeightsCorrupt` if it is written to meanwhile.
+    hashes
+        Remembers the hash until the file changes.
+    """
+    with _opened(path) as file:
+        before = _last_write(file)
+        sha256 = _sha256(file, path, hashes)
+        tensors = _tensors(_table(file, path.name), file, path.name)
+        if _last_write(file) != before:
+            message = f"The checkpoint {path.name} was changed while it was read."
+            raise WeightsCorrupt(message, "Wait until nothing writes to it, then try again.")
+    return Checkpoint(tensors, sha256)
 
 
 def fit_checkpoint(network: torch.nn.Module, state: StateDict, model: str) -> None:
@@ -84,106 +109,106 @@ def fit_checkpoint(network: torch.nn.Module, state: StateDict, model: str) -> No
     WeightsMismatch
         The checkpoint is of another network; the message says what differs and what it seems to be.
     """
-    wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
-    found = {name: tuple(tensor.shape) for name, tensor in state.items()}
-    differences = _differences(wanted, found)
+    wanted = network.state_dict()
+    differences = _differences(wanted, state)
     if differences:
-        message = f"The checkpoint is not for '{model}': {differences}. It seems to be {describe_checkpoint(found)}."
+        seems = describe_checkpoint({name: tuple(tensor.shape) for name, tensor in state.items()})
+        message = f"The checkpoint is not for '{model}': {differences}. It seems to be {seems}."
         raise WeightsMismatch(message)
     fitting = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
     network.load_state_dict(fitting, assign=True)
 
 
-def _is_safetensors(path: Path) -> bool:
-    with path.open("rb") as file:
-        start = file.read(9)
-    return start[8:] == b"{" and 2 <= int.from_bytes(start[:8], "little") <= _LONGEST_SAFETENSORS_HEADER
+def _opened(path: Path) -> IO[bytes]:
+    if not path.is_file():
+        message = f"There is no checkpoint file {path}."
+        raise WeightsMissing(message)
+    try:
+        return path.open("rb")
+    except OSError as error:
+        message = f"The checkpoint {path.name} cannot be opened: {error.strerror or error}."
+        raise WeightsCorrupt(message, "Check who may read the file.") from error
 
 
-def _read_safetensors(path: Path) -> Any:
-    from safetensors.torch import load_file
+def _last_write(file: IO[bytes]) -> tuple[int, int]:
+    """Return what changes when an open file is written to, but not when its name is given to another one."""
+    status = os.fstat(file.fileno())
+    return status.st_size, status.st_mtime_ns
 
-    return load_file(path)
+
+def _hash_key(path: Path, status: os.stat_result) -> tuple[str | int, ...]:
+    """Return what changes when a file is replaced or written to; no program can set the last number back."""
+    identity = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return ("sha256", str(path.resolve()), *identity)
 
 
-def _read_torch(path: Path) -> Any:
+def _sha256(file: IO[bytes], path: Path, cache: ByteBoundedCache) -> str:
+    key = _hash_key(path, os.fstat(file.fileno()))
+    digits = cache.get(key)
+    if digits is None:
+        digest = hashlib.sha256()
+        file.seek(0)
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+        digits = digest.hexdigest()
+        cache.put(key, digits, len(digits))
+    return str(digits)
+
+
+def _table(file: IO[bytes], name: str) -> CheckpointTable:
+    """Return what an open file holds; whatever goes wrong is an error with a name."""
+    try:
+        return table_of(file)
+    except HarmfulCheckpoint as error:
+        message = f"The checkpoint {name} {error}. It was not opened."
+        raise WeightsUnsafe(message) from error
+    except MalformedCheckpoint as error:
+        message = f"The checkpoint {name} {error}."
+        raise WeightsCorrupt(message) from error
+    except Exception as error:
+        # bytes of unknown origin can fail in any way; no table of a checkpoint is so large that memory could be full
+        message = f"The checkpoint {name} is cut off or is not a checkpoint."
+        raise WeightsCorrupt(message) from error
+
+
+def _tensors(table: CheckpointTable, file: IO[bytes], name: str) -> StateDict:
+    """Return the tensors that a table places in an open file; writing to one does not change the file."""
+    try:
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+        return {key: _tensor(stored, mapped) for key, stored in table.tensors.items()}
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        message = f"The checkpoint {name} cannot be mapped into memory ({error})."
+        raise WeightsCorrupt(message) from error
+
+
+def _tensor(stored: StoredTensor, mapped: mmap.mmap) -> torch.Tensor:
     import torch
 
-    return torch.load(path, map_location="cpu", weights_only=True)
+    dtype = getattr(torch, stored.dtype)
+    if stored.span == 0:
+        return torch.empty(stored.shape, dtype=dtype)
+    size = stored.span * ITEM_BYTES[stored.dtype]
+    if stored.start % ITEM_BYTES[stored.dtype]:
+        # torch wants numbers at multiples of their size, which older formats do not care for
+        numbers = torch.frombuffer(bytearray(mapped[stored.start : stored.start + size]), dtype=dtype)
+    else:
+        numbers = torch.frombuffer(mapped, dtype=dtype, count=stored.span, offset=stored.start)
+    return numbers.as_strided(stored.shape, stored.strides)
 
 
-def _foreign_names(path: Path) -> set[str]:
-    """Return what the pickle in a file would import beyond plain tensors, without running it."""
-    try:
-        if not zipfile.is_zipfile(path):
-            with path.open("rb") as file:
-                return set(_imported_names(file))
-        with zipfile.ZipFile(path) as archive:
-            return set(_names_in_archive(archive))
-    except Exception:  # noqa: BLE001  broken in any way: the caller already has an error for that
-        return set()
-
-
-def _names_in_archive(archive: zipfile.ZipFile) -> Iterator[str]:
-    names = archive.namelist()
-    if any(name.endswith("constants.pkl") for name in names):
-        yield "a TorchScript program"
-    for name in names:
-        if name.endswith("data.pkl"):
-            yield from _imported_names(io.BytesIO(archive.read(name)))
-
-
-def _imported_names(file: IO[bytes]) -> Iterator[str]:
-    texts: list[str] = []
-    try:
-        while True:  # files of old versions of torch hold several pickles, one after the other
-            for opcode, argument, _ in pickletools.genops(file):
-                if opcode.name in ("GLOBAL", "INST"):
-                    yield from _foreign(*str(argument).split(" ", 1))
-                elif opcode.name == "STACK_GLOBAL":
-                    yield from _foreign(*texts[-2:])
-                elif isinstance(argument, str):
-                    texts.append(argument)
-    except (ValueError, IndexError, TypeError):
-        return  # what follows is not a pickle
-
-
-def _foreign(module: str, name: str) -> Iterator[str]:
-    if module not in _PLAIN_MODULES and (module, name) != ("collections", "OrderedDict"):
-        yield f"{module}.{name}"
-
-
-def _tensors(content: Any, path: Path) -> StateDict:
-    import torch
-
-    while isinstance(content, Mapping):
-        inner = next((content[key] for key in _WRAPPERS if isinstance(content.get(key), Mapping)), None)
-        if inner is None:
-            break
-        content = inner
-    if isinstance(content, Mapping):
-        tensors = {str(name): value for name, value in content.items() if isinstance(value, torch.Tensor)}
-        if tensors:
-            return tensors
-    message = f"The checkpoint {path.name} holds no table of tensors."
-    raise WeightsCorrupt(message)
-
-
-def _without_prefixes(state: StateDict) -> StateDict:
-    for prefix in _PREFIXES:
-        if all(name.startswith(prefix) for name in state):
-            return _without_prefixes({name[len(prefix) :]: tensor for name, tensor in state.items()})
-    return state
-
-
-def _differences(wanted: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]]) -> str:
+def _differences(wanted: StateDict, found: StateDict) -> str:
     missing = [name for name in wanted if name not in found]
     unexpected = [name for name in found if name not in wanted]
-    resized = [name for name in wanted if name in found and wanted[name] != found[name]]
+    both = [name for name in wanted if name in found]
+    resized = [name for name in both if wanted[name].shape != found[name].shape]
+    retyped = [name for name in both if wanted[name].is_floating_point() != found[name].is_floating_point()]
     parts = (
         (f"it lacks {len(missing)} of {len(wanted)} tensors", missing),
         (f"{len(unexpected)} of its tensors do not belong to the network", unexpected),
         (f"{len(resized)} tensors have another size", resized),
+        (f"{len(retyped)} tensors have numbers of another type", retyped),
     )
     return "; ".join(f"{words} ({_some(names)})" for words, names in parts if names)
 

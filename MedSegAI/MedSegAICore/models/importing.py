@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
-from collections.abc import Mapping
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -12,24 +13,49 @@ from typing import Any
 
 from ..engine.cache import ByteBoundedCache
 from ..engine.device import DevicePlan
-from ..errors import PackageMissing, WeightsMismatch, WeightsUnwritable
+from ..errors import PackageMissing, WeightsAmbiguous, WeightsCorrupt, WeightsMismatch, WeightsUnwritable
 from .catalogue import ModelSpec, load_catalogue
-from .checkpoint import file_sha256, read_checkpoint
-from .recognition import describe_checkpoint
+from .checkpoint import file_sha256, read_table
+from .recognition import Recognised, recognise
 from .weights import weights_folders
 from .weights_spec import WeightsSpec
 
+_User = tuple[ModelSpec, WeightsSpec]
+"""A model that can use a checkpoint, and its own."""
 
-def import_file(path: str) -> dict[str, Any]:
-    """Take `path` into the first weights folder; return the model's name and whether the file is the published one."""
-    spec, is_published = import_checkpoint(Path(path), weights_folders()[0], load_catalogue())
+
+def import_file(path: str, model: str | None = None) -> dict[str, Any]:
+    """Take `path` into the first weights folder, as `import_checkpoint` does.
+
+    Returns
+    -------
+    dict
+        `model`, its name, and `is_published`, whether the file is the published one; or only `candidates`, the names
+        of models of which the user must choose one to call this again.
+    """
+    try:
+        spec, is_published = import_checkpoint(Path(path), weights_folders()[0], load_catalogue(), model)
+    except WeightsAmbiguous as error:
+        return {"candidates": list(error.candidates)}
     return {"model": spec.name, "is_published": is_published}
 
 
-def import_checkpoint(file: Path, folder: Path, catalogue: Mapping[str, ModelSpec]) -> tuple[ModelSpec, bool]:
+def import_checkpoint(
+    file: Path, folder: Path, catalogue: Mapping[str, ModelSpec], model: str | None = None
+) -> tuple[ModelSpec, bool]:
     """Find out which model a checkpoint belongs to, try it, and copy it to where that model looks for it.
 
-    An older checkpoint of that model is replaced, and only once the new one is complete.
+    Models may share a network, as SAM and MedSAM do. Then the hash of the file tells which one is meant, else its
+    name, else the user. An older checkpoint of that model is replaced, and only once the new one is complete.
+
+    Parameters
+    ----------
+    file, folder
+        The checkpoint, and where models look for theirs.
+    catalogue
+        The models by name.
+    model
+        Name of the model that the user has chosen; None lets the file tell.
 
     Returns
     -------
@@ -40,41 +66,77 @@ def import_checkpoint(file: Path, folder: Path, catalogue: Mapping[str, ModelSpe
     Raises
     ------
     WeightsMissing, WeightsCorrupt, WeightsUnsafe
-        The file cannot be read as a checkpoint.
+        The file cannot be read as a checkpoint, or was changed while it was copied.
     WeightsMismatch
         No model of the catalogue can use it; the message says what it seems to be.
+    WeightsAmbiguous
+        Several models can use it; the error names them.
     WeightsUnwritable
         The weights folder cannot be written, or is full.
     PackageMissing
         Something that is needed to read it is not installed.
     """
-    spec, weights = _recognise(file, catalogue)
-    cache = ByteBoundedCache(1 << 10)
-    _try(spec, file, cache)
-    _copy(file, folder / weights.filename)
-    return spec, file_sha256(file, cache) == weights.sha256
-
-
-def _recognise(file: Path, catalogue: Mapping[str, ModelSpec]) -> tuple[ModelSpec, WeightsSpec]:
-    """Return the model whose title is what the checkpoint seems to be.
-
-    Several models may share one network, as those of a cross-validation do: then the one that the file was published
-    for is meant, or else the first.
-    """
     _need("torch", "a checkpoint")
-    shapes = {name: tuple(tensor.shape) for name, tensor in read_checkpoint(file).items()}
-    description = describe_checkpoint(shapes)
-    known = [(spec, spec.weights) for spec in catalogue.values() if spec.weights and _fits(spec.title, description)]
-    if not known:
-        message = f"The file {file.name} seems to be {description}, and MedSegAI has no model that uses it."
-        raise WeightsMismatch(message, "Choose a checkpoint of one of the listed models.")
-    sha256 = file_sha256(file, ByteBoundedCache(0)) if len(known) > 1 else ""
-    return next((pair for pair in known if pair[1].sha256 == sha256), known[0])
+    cache = ByteBoundedCache(1 << 10)
+    recognised = _recognised(file)
+    sha256 = file_sha256(file, cache)
+    spec, weights = _choice(file, sha256, _users_of(recognised, file, catalogue), model)
+    _try(spec, file, cache)
+    _copy(file, folder / weights.filename, sha256)
+    return spec, sha256 == weights.sha256
 
 
-def _fits(title: str, description: str) -> bool:
-    """Tell whether the shorter of a model's title and a checkpoint's description begins the other, word by word."""
-    return f"{description} ".startswith(f"{title} ") or f"{title} ".startswith(f"{description} ")
+def _recognised(file: Path) -> Recognised:
+    table = read_table(file)
+    return recognise(table.shapes, table.parts)
+
+
+def _users_of(recognised: Recognised, file: Path, catalogue: Mapping[str, ModelSpec]) -> list[_User]:
+    """Return the models that can use a checkpoint, of those that share a file only the one that is promptable."""
+    users: dict[str, _User] = {}
+    network = recognised.architecture
+    for spec in sorted(catalogue.values(), key=lambda spec: spec.paradigm != "prompt"):
+        if spec.weights is not None and network and network in (spec.architecture, spec.family):
+            users.setdefault(spec.weights.filename, (spec, spec.weights))
+    if not users:
+        message = f"The file {file.name} seems to be {recognised.title}, and MedSegAI has no model that uses it."
+        raise WeightsMismatch(message, recognised.advice)
+    return list(users.values())
+
+
+def _choice(file: Path, sha256: str, users: Sequence[_User], model: str | None) -> _User:
+    """Return the model that a checkpoint belongs to: the chosen one, or what the hash or else the name tells."""
+    if model is not None:
+        chosen = [user for user in users if user[0].name == model]
+        if not chosen:
+            message = f"The file {file.name} is not for the model '{model}'."
+            raise WeightsMismatch(message, f"It can be used by: {', '.join(spec.name for spec, _ in users)}.")
+        return chosen[0]
+    published = [user for user in users if user[1].sha256 == sha256]
+    told = published or (users if len(users) == 1 else _told_by_name(file.stem, users))
+    if len(told) == 1:
+        return told[0]
+    names = tuple(spec.name for spec, _ in users)
+    message = f"The file {file.name} can be the checkpoint of several models: {', '.join(names)}."
+    raise WeightsAmbiguous(message, candidates=names)
+
+
+def _told_by_name(name: str, users: Sequence[_User]) -> list[_User]:
+    """Return the models that have the most of their own name in the name of a file."""
+    lengths = [max(map(len, (_common_words(name, own) for own in _names_of(user)))) for user in users]
+    return [user for user, length in zip(users, lengths, strict=True) if length == max(lengths) > 0]
+
+
+def _names_of(user: _User) -> tuple[str, ...]:
+    spec, weights = user
+    return spec.name, spec.title, spec.title.split()[0], Path(weights.filename).stem
+
+
+def _common_words(text: str, name: str) -> str:
+    """Return the words of `name` as one, if they follow each other in `text`, else nothing."""
+    words, wanted = (re.findall(r"[a-z0-9]+", part.lower()) for part in (text, name))
+    runs = (words[start : start + len(wanted)] for start in range(len(words)))
+    return "".join(wanted) if wanted in runs else ""
 
 
 def _try(spec: ModelSpec, file: Path, cache: ByteBoundedCache) -> None:
@@ -92,16 +154,26 @@ def _need(module: str, purpose: str) -> ModuleType:
         raise PackageMissing(message) from error
 
 
-def _copy(file: Path, target: Path) -> None:
+def _copy(file: Path, target: Path, sha256: str) -> None:
+    """Copy what was recognised and tried, and nothing else that lies in its place by now."""
     part = target.with_name(f"{target.name}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists() and target.samefile(file):
             return
-        shutil.copyfile(file, part)
-        part.replace(target)
+        copied = hashlib.sha256()
+        with file.open("rb") as source, part.open("wb") as copy:
+            while chunk := source.read(1 << 20):
+                copied.update(chunk)
+                copy.write(chunk)
+        if copied.hexdigest() == sha256:
+            part.replace(target)
+            return
     except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink()
         message = f"The checkpoint cannot be copied to {target.parent}: {error.strerror or error}."
         raise WeightsUnwritable(message) from error
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink()
+    message = f"The checkpoint {file.name} was changed while it was copied. Nothing was taken."
+    raise WeightsCorrupt(message, "Wait until nothing writes to it, then try again.")

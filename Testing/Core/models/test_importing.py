@@ -11,15 +11,19 @@ from fakes.models import fake_spec, fake_weights
 from MedSegAICore.engine.cache import ByteBoundedCache
 from MedSegAICore.errors import (
     PackageMissing,
+    WeightsAmbiguous,
     WeightsCorrupt,
     WeightsMismatch,
     WeightsMissing,
     WeightsUnwritable,
 )
+from MedSegAICore.models import recognition
 from MedSegAICore.models.catalogue import load_catalogue
 from MedSegAICore.models.checkpoint import file_sha256
 from MedSegAICore.models.importing import import_checkpoint, import_file
+from MedSegAICore.models.recognition import Family
 from MedSegAICore.models.weights import FOLDER_VARIABLE, find_weights
+from MedSegAICore.models.weights_spec import UNKNOWN
 
 
 @pytest.fixture
@@ -34,14 +38,37 @@ def file(tmp_path):
     return path
 
 
+@pytest.fixture(autouse=True)
+def linear_networks(monkeypatch):
+    """Let networks of two tensors be known."""
+    linear = Family("a linear network", ("^weight$", "^bias$"), lambda _shapes: ("", "linear"))
+    monkeypatch.setattr(recognition, "FAMILIES", (linear, *recognition.FAMILIES))
+
+
 @pytest.fixture
 def catalogue(file):
     """Two models without weights or of another network, and one that the file belongs to."""
     published = fake_weights(filename="linear.pth", sha256=file_sha256(file, ByteBoundedCache(99)))
     linear = fake_spec(
-        "linear", title="an unknown network of 2 tensors", entry="fakes.checkpoints:build_linear", weights=published
+        "linear",
+        title="Linear",
+        paradigm="prompt",
+        architecture="linear",
+        entry="fakes.checkpoints:build_linear",
+        weights=published,
     )
-    return {"plain": fake_spec("plain"), "other": replace(linear, name="other", title="SAM ViT-B"), "linear": linear}
+    return {"plain": fake_spec("plain"), "other": replace(linear, name="other", architecture="vit_b"), "linear": linear}
+
+
+@pytest.fixture
+def twins(catalogue):
+    """Two models with the network of the file, neither of which published it."""
+    linear = catalogue["linear"]
+    weights = {name: replace(linear.weights, filename=f"{name}_net.pth", sha256=UNKNOWN) for name in ("sam", "medsam")}
+    return {
+        "sam": replace(linear, name="sam", title="SAM ViT-B", weights=weights["sam"]),
+        "medsam": replace(linear, name="medsam", title="MedSAM", weights=weights["medsam"]),
+    }
 
 
 def test_a_checkpoint_is_copied_to_where_its_model_looks(file, folder, catalogue, monkeypatch):
@@ -59,16 +86,70 @@ def test_a_copy_that_was_trained_further_is_taken_and_told_apart(file, folder, c
     assert import_checkpoint(file, folder, catalogue) == (catalogue["linear"], False)
 
 
-def test_of_several_models_with_one_network_the_published_file_tells_which(file, folder, catalogue):
-    first, second = (
-        replace(catalogue["linear"], name=name, title=f"an unknown network of 2 tensors {name}") for name in ("a", "b")
-    )
-    another = replace(first.weights, filename="another.pth", sha256="0" * 64)
-    folds = {"a": replace(first, weights=another), "b": second}
-    assert import_checkpoint(file, folder, folds) == (second, True)
+def test_of_several_models_with_one_network_the_published_file_tells_which(file, folder, catalogue, twins):
+    published = replace(twins["sam"].weights, sha256=catalogue["linear"].weights.sha256)
+    models = {**twins, "sam": replace(twins["sam"], weights=published)}
+    misleading = file.rename(file.with_name("medsam.pt"))
 
-    torch.save({"weight": torch.zeros(2, 3), "bias": torch.zeros(2)}, file)
-    assert import_checkpoint(file, folder, folds) == (folds["a"], False)
+    assert import_checkpoint(misleading, folder, models) == (models["sam"], True)
+
+
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [
+        ("medsam_vit_b.pth", "medsam"),
+        ("MedSAM fine-tuned (2).pt", "medsam"),
+        ("our-medsam.safetensors.pt", "medsam"),
+        ("sam_vit_b_01ec64.pth", "sam"),
+        ("sam_net.pt", "sam"),
+    ],
+)
+def test_else_the_name_of_the_file_tells_which(file, folder, twins, name, model):
+    assert import_checkpoint(file.rename(file.with_name(name)), folder, twins) == (twins[model], False)
+    assert [path.name for path in folder.iterdir()] == [f"{model}_net.pth"]
+
+
+@pytest.mark.parametrize("name", ["checkpoint.pth", "mine.pt", "samurai.pth"])
+def test_else_the_user_is_asked_and_what_he_says_counts(file, folder, twins, name):
+    file = file.rename(file.with_name(name))
+    with pytest.raises(WeightsAmbiguous, match="several models: sam, medsam") as caught:
+        import_checkpoint(file, folder, twins)
+    assert caught.value.candidates == ("sam", "medsam")
+    assert not folder.exists()
+
+    assert import_checkpoint(file, folder, twins, "medsam") == (twins["medsam"], False)
+
+
+def test_a_model_that_cannot_use_the_file_cannot_be_chosen(file, folder, twins, catalogue):
+    with pytest.raises(WeightsMismatch, match=r"not for the model 'other'.*used by: sam, medsam"):
+        import_checkpoint(file, folder, {**twins, "other": catalogue["other"]}, "other")
+
+
+def test_the_module_is_told_which_models_come_into_question(file, folder, twins, monkeypatch):
+    monkeypatch.setenv(FOLDER_VARIABLE, str(folder))
+    monkeypatch.setattr("MedSegAICore.models.importing.load_catalogue", lambda: twins)
+
+    assert import_file(str(file)) == {"candidates": ["sam", "medsam"]}
+    assert import_file(str(file), "sam") == {"model": "sam", "is_published": False}
+
+
+def test_models_that_share_a_file_are_not_asked_about(file, folder, catalogue):
+    examples = replace(catalogue["linear"], name="a", paradigm="fewshot")
+
+    assert import_checkpoint(file, folder, {"a": examples, **catalogue}) == (catalogue["linear"], True)
+
+
+def test_a_file_that_is_swapped_after_it_was_looked_at_is_not_taken(file, folder, catalogue, monkeypatch):
+    evil = file.with_name("evil.pt")
+    torch.save({"weight": torch.full((2, 3), 6.0), "bias": torch.zeros(2)}, evil)
+
+    def swap(spec, weights, plan, cache):
+        evil.replace(file)
+
+    monkeypatch.setattr("fakes.checkpoints.build_linear", swap)
+    with pytest.raises(WeightsCorrupt, match="was changed while it was copied"):
+        import_checkpoint(file, folder, catalogue)
+    assert list(folder.iterdir()) == []
 
 
 @pytest.mark.parametrize("fold", range(1, 5))
@@ -91,7 +172,11 @@ def test_a_file_that_already_lies_there_is_left_alone(file, folder, catalogue):
     ("content", "error", "words"),
     [
         (b"no checkpoint", WeightsCorrupt, "not a checkpoint"),
-        ({"weight": torch.ones(5)}, WeightsMismatch, "an unknown network of 1 tensors, and MedSegAI has no model"),
+        (
+            {"weight": torch.ones(5)},
+            WeightsMismatch,
+            r"an unknown network of 1 tensors \(weight, \.\.\.\), and MedSegAI has no",
+        ),
         ({"weight": torch.ones(4, 4), "bias": torch.ones(4)}, WeightsMismatch, "2 tensors have another size"),
         (None, WeightsMissing, "no checkpoint file"),
     ],
@@ -123,7 +208,7 @@ def test_an_older_checkpoint_survives_a_copy_that_fails(file, folder, catalogue,
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("shutil.copyfile", full)
+    monkeypatch.setattr("pathlib.Path.replace", full)
     with pytest.raises(WeightsUnwritable, match="No space left"):
         import_checkpoint(file, folder, catalogue)
     assert (folder / "linear.pth").read_bytes() == before
