@@ -3,11 +3,12 @@
     python Testing/Benchmarks/fewshot_table.py measure runs/1 mr_hippocampus xr_chest_lungs
     python Testing/Benchmarks/fewshot_table.py measure runs/2 mr_hippocampus --methods prototypes --fewer
     python Testing/Benchmarks/fewshot_table.py table runs --json Testing/Benchmarks/fewshot_results.json
+    python Testing/Benchmarks/fewshot_table.py table runs/2 --keep Testing/Benchmarks/fewshot_results.json
 
 The first commands put every question of the evaluation's protocol `whole-examples` to every method and leave a report
-for each set in their folders; what was stopped goes on when it is started again. The last one makes one table of all
-reports. Queries are those of a few people drawn by the committed seed, examples are of other people, and nothing is
-told about a query.
+for each set in their folders; what was stopped goes on when it is started again. The next one makes one table of all
+reports, and the last one a table of new reports and of what was found before by other methods. Queries are those of a
+few people drawn by the committed seed, examples are of other people, and nothing is told about a query.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -35,7 +37,7 @@ from MedSegAICore.evaluation.model_job import job_of_models  # noqa: E402
 from MedSegAICore.evaluation.protocols.plans import Asked, few_shot_plan  # noqa: E402
 from MedSegAICore.evaluation.report.results import read_results  # noqa: E402
 from MedSegAICore.evaluation.statistics import RESAMPLES, mean_with_interval  # noqa: E402
-from MedSegAICore.evaluation.work import CaseRecord  # noqa: E402
+from MedSegAICore.evaluation.work import CaseRecord, WorkItem  # noqa: E402
 
 DATA = Path(os.environ.get("MEDSEGAI_SHARED", ROOT.parent / "shared")) / "data"
 OURS, REGISTERED, PROTOTYPES = "registered", "deformable", "prototypes"
@@ -139,9 +141,13 @@ def _signed(mean: float, lower: float, upper: float) -> str:
     return f"{mean:+.3f} ({lower:+.3f} to {upper:+.3f})"
 
 
-def table(folder: Path, json_file: Path | None) -> None:
+def table(folder: Path, json_file: Path | None, kept_file: Path | None) -> None:
     evaluations = [read_results(file) for file in sorted(folder.rglob("results.json"))]
     records = [record for evaluation in evaluations for record in evaluation.records]
+    kept: dict[str, Any] = (
+        json.loads(kept_file.read_text()) if kept_file else {"commit": "", "settings": [], "records": []}
+    )
+    records = [*_kept(kept["records"], {record.method for record in records}), *records]
     gains = (f"gain over {REGISTERED}", f"gain over {PROTOTYPES}")
     header = ["set", "examples", "structures of people", *WHOLE, *gains, "NSD", "failures", "seconds"]
     print(f"| {' | '.join(header)} |\n|{'---|' * len(header)}")
@@ -153,17 +159,33 @@ def table(folder: Path, json_file: Path | None) -> None:
     if json_file:
         commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
         values = {
-            "commit": commit.stdout.strip(),
+            "commit": "; ".join(filter(None, (kept["commit"], f"{commit.stdout.strip()} for what was measured last"))),
             "seed": evaluations[0].seed,
             "people": PEOPLE,
             "people asked about with prototypes": FEWER_PEOPLE,
             "labels": LABELS,
             "environment": dict(evaluations[0].environment),
-            "settings": [dict(evaluation.settings) for evaluation in evaluations],
+            "settings": [*kept["settings"], *(dict(evaluation.settings) for evaluation in evaluations)],
             "table": [dict(zip(header, row, strict=True)) for row in rows],
             "records": [_short(record) for record in records],
         }
         json_file.write_text(json.dumps(values, indent=None, separators=(",", ":")).replace("},{", "},\n{") + "\n")
+
+
+def _kept(values: Iterable[Mapping[str, Any]], measured: set[str]) -> list[CaseRecord]:
+    """Return what an earlier table holds of methods that were not measured again."""
+    named = [field.name for field in fields(WorkItem)]
+    return [
+        CaseRecord(
+            WorkItem(**{name: one[name] for name in named}),
+            one["method"],
+            {name: one[name] for name in ("dice", "nsd")},
+            one["seconds"],
+            float("nan"),  # its memory is not in the file
+        )
+        for one in values
+        if one["method"] not in measured
+    ]
 
 
 def _short(record: CaseRecord) -> dict[str, object]:
@@ -184,11 +206,12 @@ def main() -> None:
     showing = commands.add_parser("table", help="show what was found")
     showing.add_argument("folder", type=Path)
     showing.add_argument("--json", type=Path, help="also write everything here")
+    showing.add_argument("--keep", type=Path, help="add what this file holds of methods that were not measured again")
     chosen = parser.parse_args()
     if chosen.command == "measure":
         measure(chosen.folder, chosen)
     else:
-        table(chosen.folder, chosen.json)
+        table(chosen.folder, chosen.json, chosen.keep)
 
 
 if __name__ == "__main__":
