@@ -7,6 +7,9 @@ from typing import Any
 
 from .volume import VolumePatch
 
+LOW_QUALITY = 0.6
+"""A Dice that is expected to be lower is worth a warning."""
+
 
 @dataclass(frozen=True)
 class Provenance:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from MedSegAICore.engine.run import Run
-from MedSegAICore.fewshot.paradigm import exclusive
 from MedSegAICore.fewshot.registered.query import classified, patches_of, register_query
 from MedSegAICore.fewshot.registered.support_model import SupportModel
+from MedSegAICore.structures import exclusive
 from MedSegAICore.volume import ImageVolume, VolumePatch
 
 

@@ -16,9 +16,6 @@ BEST = "best"
 DEFAULT = "registered"
 """The model that needs no weights."""
 
-LOW_QUALITY = 0.6
-"""A Dice that is expected to be lower is worth a warning."""
-
 
 @dataclass(frozen=True, eq=False)
 class FitRequest:

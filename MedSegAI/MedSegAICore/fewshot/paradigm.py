@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..clean_up import cleaned
 from ..engine.cache import ByteBoundedCache
 from ..engine.provenance import provenance_of
 from ..engine.run import Run
 from ..errors import InvalidSupportModel
 from ..models.checkpoint import file_sha256
 from ..request import FewShotTask, SegmentationRequest
-from ..result import SegmentationResult, Structure
+from ..result import SegmentationResult
+from ..structures import mask_of, mean_quality, structures_from, union, warnings_of
 from ..task_fields import task_to_dict
-from ..volume import VolumePatch
-from .fit import LOW_QUALITY, FitReport, FitRequest
-from .learner import Answer, FewShotLearner, FewShotModel, Scores
+from .fit import FitReport, FitRequest
+from .learner import FewShotLearner, FewShotModel, Scores
 from .model_file import load_model, save_model
 
 LEARNING = 0.98
@@ -93,16 +90,15 @@ def segment_few_shot(request: SegmentationRequest, learner: FewShotLearner, run:
     model, task = _restored(request.task, learner)
     answer = model.segment(request.image, run.part(0.0, 0.95))
     run.step(0.95, "Finishing")
-    structures = _structures(answer, model, task)
-    everything = _union([structure.probability for structure in structures])
-    mask = _union([structure.mask for structure in structures])
-    qualities = [structure.quality for structure in structures if structure.quality is not None]
+    expected = {label: float(np.mean(scores)) for label, scores in model.leave_one_out.items()}
+    quality = {**expected, **answer.quality}
+    structures = structures_from(answer.probabilities, quality, task.threshold, task.clean_up)
     return SegmentationResult(
-        mask=VolumePatch(mask.array > 0, mask.offset, mask.geometry),
-        probability=everything,
+        mask=mask_of(structures),
+        probability=union([structure.probability for structure in structures]),
         provenance=provenance_of(task_to_dict(task), request.image, learner, time.perf_counter() - began),
-        quality=float(np.mean(qualities)) if qualities else None,
-        warnings=(*request.image.warnings, *answer.warnings, *_warnings(structures)),
+        quality=mean_quality(structures),
+        warnings=(*request.image.warnings, *answer.warnings, *warnings_of(structures)),
         segment=request.segment,
         generation=request.generation,
         structures=structures,
@@ -124,50 +120,3 @@ def _restored(task: FewShotTask, learner: FewShotLearner) -> tuple[FewShotModel,
         message = f"The support model '{name}' is not the one that is asked for: it was changed since."
         raise InvalidSupportModel(message, "Choose the original file, or leave out its hash.")
     return learner.restore(stored), replace(task, sha256=sha256, model=learner.name)
-
-
-def _structures(answer: Answer, model: FewShotModel, task: FewShotTask) -> tuple[Structure, ...]:
-    expected = {label: float(np.mean(scores)) for label, scores in model.leave_one_out.items()}
-    structures = []
-    for label, probability in exclusive(answer.probabilities).items():
-        inside = VolumePatch(probability.array >= task.threshold, probability.offset, probability.geometry)
-        stored = VolumePatch(probability.array.astype(np.float16), probability.offset, probability.geometry)
-        quality = answer.quality.get(label, expected.get(label))
-        structures.append(Structure(label, cleaned(inside, task.clean_up), stored, quality))
-    return tuple(structures)
-
-
-def exclusive(probabilities: Mapping[str, VolumePatch]) -> dict[str, VolumePatch]:
-    """Return for each structure the probability of being in any structure, where it is the likeliest one, else 0."""
-    total = _union(list(probabilities.values()))
-    inside = total.bounds
-    stacked = np.stack([patch.within(inside) for patch in probabilities.values()])
-    likeliest = stacked.argmax(axis=0)
-    sums = np.minimum(stacked.sum(axis=0), np.float32(1))
-    return {
-        label: VolumePatch(np.where(likeliest == number, sums, np.float32(0)), total.offset, total.geometry).tight()
-        for number, label in enumerate(probabilities)
-    }
-
-
-def _union(patches: list[VolumePatch]) -> VolumePatch:
-    """Return a patch around all patches with their greatest values."""
-    filled = [patch for patch in patches if patch.array.size] or patches[:1]
-    low = np.min([patch.offset for patch in filled], axis=0)
-    high = np.max([np.add(patch.offset, patch.array.shape) for patch in filled], axis=0)
-    bounds = tuple(slice(int(start), int(stop)) for start, stop in zip(low, high, strict=True))
-    array: NDArray[np.generic] = np.max([patch.within((bounds[0], bounds[1], bounds[2])) for patch in filled], axis=0)
-    return VolumePatch(array, (int(low[0]), int(low[1]), int(low[2])), filled[0].geometry)
-
-
-def _warnings(structures: tuple[Structure, ...]) -> tuple[str, ...]:
-    said = []
-    for structure in structures:
-        if not structure.mask.array.any():
-            said.append(f"Nothing was found of '{structure.label}'.")
-        elif structure.quality is not None and structure.quality < LOW_QUALITY:
-            said.append(
-                f"'{structure.label}' is expected to be poor (Dice about {structure.quality:.2f}): "
-                "check it on every slice, or add examples that look more like this image."
-            )
-    return tuple(said)

@@ -12,10 +12,11 @@ import numpy as np
 
 from ..engine.run import Run
 from ..errors import Cancelled, MedSegAIError, PackageMissing
+from ..structures import exclusive
 from .examples import Example
 from .fit import DEFAULT, FitReport, FitRequest
 from .learner import Answer, FewShotLearner, FewShotModel, Scores
-from .paradigm import exclusive, save_and_report
+from .paradigm import save_and_report
 
 RunWithLearner = Callable[[Callable[[FewShotLearner], Any]], Any]
 """Runs a function with a learner, on the device and with the threads that suit it."""

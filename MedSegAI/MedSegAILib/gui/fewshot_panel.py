@@ -6,7 +6,8 @@ from pathlib import Path
 
 import qt
 import slicer
-from MedSegAICore.fewshot.fit import BEST, LOW_QUALITY
+from MedSegAICore.fewshot.fit import BEST
+from MedSegAICore.result import LOW_QUALITY
 from slicer.i18n import tr as _
 
 from ..mrml.support_files import SUFFIX, keptModels

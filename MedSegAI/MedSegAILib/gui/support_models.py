@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from MedSegAICore.errors import PackageMissing
-from MedSegAICore.fewshot.fit import LOW_QUALITY
+from MedSegAICore.result import LOW_QUALITY
 from slicer.i18n import tr as _
 
 from ..mrml.support_files import SupportNotes, readNotes

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from MedSegAICore.engine.cache import ByteBoundedCache
 from MedSegAICore.engine.run import Run
-from MedSegAICore.fewshot.paradigm import exclusive
 from MedSegAICore.fewshot.prototypes.encoders import FilterBankEncoder
 from MedSegAICore.fewshot.prototypes.learner import PrototypeLearner
 from MedSegAICore.fewshot.prototypes.likeness import ByComparison
+from MedSegAICore.structures import exclusive
 
 
 def filter_learner(*, judges_itself: bool = False) -> PrototypeLearner:
