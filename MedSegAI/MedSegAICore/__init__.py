@@ -60,7 +60,9 @@ _NAMES = {
     "fewshot.fit": ("FitReport", "FitRequest"),
     "request": (
         "CleanUp",
+        "ContextOptions",
         "FewShotTask",
+        "InContextTask",
         "IntensityWindow",
         "PromptTask",
         "SegmentationRequest",

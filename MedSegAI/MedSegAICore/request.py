@@ -15,6 +15,7 @@ from .volume import ImageVolume
 
 Direction = Literal["axial", "coronal", "sagittal"]
 Method = Literal["auto", "slices", "volume"]
+Combination = Literal["mean", "vote", "staple"]
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,98 @@ class FewShotTask:
         _check_threshold(self.threshold)
 
 
-Task = PromptTask | FewShotTask
+@dataclass(frozen=True)
+class ContextOptions:
+    """How examples are shown to a network, and how often it is asked.
+
+    Parameters
+    ----------
+    supports
+        Slices of examples that a network sees with a slice, at most.
+    subsets
+        So many different choices of them are asked with (Butoi et al. 2023).
+    augmentations
+        Each of these is also asked so many times with other intensities (Tyche-IS, Rakic et al. 2024).
+    candidates
+        Answers of a network that gives several at once.
+    combine
+        What becomes of all answers: their `mean`, a majority `vote`, or `staple`.
+    second_pass
+        Look again, more closely, at where the structure was found.
+    seed
+        Of whatever is drawn.
+
+    Raises
+    ------
+    InvalidRequest
+        A number is too small or too large, or there is no such way to combine.
+    """
+
+    supports: int = 16
+    subsets: int = 1
+    augmentations: int = 0
+    candidates: int = 5
+    combine: Combination = "mean"
+    second_pass: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        bounds = {"supports": (1, 1024), "subsets": (1, 64), "augmentations": (0, 64), "candidates": (1, 64)}
+        for name, (lowest, highest) in bounds.items():
+            if not lowest <= getattr(self, name) <= highest:
+                message = f"The number of {name} is {getattr(self, name)}."
+                raise InvalidRequest(message, f"Choose a number from {lowest} to {highest}.")
+        if self.combine not in ("mean", "vote", "staple") or self.seed < 0:
+            message = f"Answers cannot be combined by '{self.combine}' with the seed {self.seed}."
+            raise InvalidRequest(message, "Choose 'mean', 'vote' or 'staple', and a seed from 0 on.")
+
+
+@dataclass(frozen=True)
+class InContextTask:
+    """Segment what the examples of a stored task show, as they are now.
+
+    Parameters
+    ----------
+    library
+        Folder of tasks, see `incontext.task_library`.
+    task
+        Name of the task.
+    digest
+        Of its examples, to be sure that they are the same; "" takes them as they are.
+    model
+        Name in the catalogue.
+    labels
+        Some of the task's structures; empty takes all.
+    scope
+        One slice along the volume's axes, or the volume. Its `direction` is that of the slices; None takes the best.
+    window
+        Intensities that are black and white, on examples and image alike; None takes each image's own.
+    options
+        How the examples are shown to a network.
+    threshold
+        Probability (0, 1) of being in any structure from which a voxel is inside; it goes to the likeliest one.
+    clean_up
+        Options for every structure's finished mask.
+    """
+
+    library: Path
+    task: str
+    digest: str = ""
+    model: str = "registered_context"
+    labels: tuple[str, ...] = ()
+    scope: SliceScope | VolumeScope = field(default_factory=VolumeScope)
+    window: IntensityWindow | None = None
+    options: ContextOptions = field(default_factory=ContextOptions)
+    threshold: float = 0.5
+    clean_up: CleanUp = field(default_factory=CleanUp)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "library", Path(self.library))
+        object.__setattr__(self, "labels", tuple(self.labels))
+        _check_threshold(self.threshold)
+
+
+Task = PromptTask | FewShotTask | InContextTask
 """Every task the engine knows; each paradigm adds its own."""
 
 

@@ -15,7 +15,20 @@ from .fields import Fields
 from .geometry import VolumeGeometry
 from .packing import pack_mask, unpack_mask
 from .prompts import BoxPrompt, LassoPrompt, MaskPrompt, PointPrompt, Prompt, ScribblePrompt, SlicePlane
-from .request import CleanUp, Direction, FewShotTask, IntensityWindow, Method, PromptTask, SliceScope, Task, VolumeScope
+from .request import (
+    CleanUp,
+    Combination,
+    ContextOptions,
+    Direction,
+    FewShotTask,
+    InContextTask,
+    IntensityWindow,
+    Method,
+    PromptTask,
+    SliceScope,
+    Task,
+    VolumeScope,
+)
 from .volume import VolumePatch
 
 Plain = dict[str, Any]
@@ -28,13 +41,14 @@ def task_to_dict(task: Task) -> Plain:
     """
     if isinstance(task, FewShotTask):
         return _few_shot_to_dict(task)
-    window = task.window
+    if isinstance(task, InContextTask):
+        return _in_context_to_dict(task)
     return {
         "kind": "prompt",
         "model": task.model,
         "prompts": [prompt_to_dict(prompt) for prompt in task.prompts],
         "scope": _scope_to_dict(task.scope),
-        "window": None if window is None else {"lower": float(window.lower), "upper": float(window.upper)},
+        "window": _window_to_dict(task.window),
         "threshold": float(task.threshold),
         "clean_up": _clean_up_to_dict(task.clean_up),
     }
@@ -88,7 +102,65 @@ def _few_shot_task(fields: Fields) -> Task:
     )
 
 
-_TASK_READERS: dict[str, Callable[[Fields], Task]] = {"prompt": _prompt_task, "fewshot": _few_shot_task}
+def _in_context_to_dict(task: InContextTask) -> Plain:
+    options = task.options
+    return {
+        "kind": "incontext",
+        "model": task.model,
+        "library": str(task.library),
+        "task": task.task,
+        "digest": task.digest,
+        "labels": list(task.labels),
+        "scope": _scope_to_dict(task.scope),
+        "window": _window_to_dict(task.window),
+        "options": {
+            "supports": int(options.supports),
+            "subsets": int(options.subsets),
+            "augmentations": int(options.augmentations),
+            "candidates": int(options.candidates),
+            "combine": options.combine,
+            "second_pass": bool(options.second_pass),
+            "seed": int(options.seed),
+        },
+        "threshold": float(task.threshold),
+        "clean_up": _clean_up_to_dict(task.clean_up),
+    }
+
+
+def _in_context_task(fields: Fields) -> Task:
+    labels = fields.value("labels")
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        fields.refuse("labels", "must be a list of names")
+    return InContextTask(
+        library=Path(fields.text("library")),
+        task=fields.text("task"),
+        digest=fields.text("digest", allow_empty=True),
+        model=fields.text("model"),
+        labels=tuple(labels),
+        scope=_scope_from_fields(fields.part("scope")),
+        window=fields.optional("window", lambda name: _window_from_fields(fields.part(name))),
+        options=_options_from_fields(fields.part("options")),
+        threshold=fields.number("threshold"),
+        clean_up=_clean_up_from_fields(fields.part("clean_up")),
+    )
+
+
+def _options_from_fields(fields: Fields) -> ContextOptions:
+    combinations: tuple[Combination, ...] = get_args(Combination)
+    options = ContextOptions(
+        **{name: fields.whole_number(name) for name in ("supports", "subsets", "augmentations", "candidates", "seed")},
+        combine=_one_of(combinations, fields.choice("combine", combinations)),
+        second_pass=fields.flag("second_pass"),
+    )
+    fields.finish()
+    return options
+
+
+_TASK_READERS: dict[str, Callable[[Fields], Task]] = {
+    "prompt": _prompt_task,
+    "fewshot": _few_shot_task,
+    "incontext": _in_context_task,
+}
 
 
 def _clean_up_to_dict(clean_up: CleanUp) -> Plain:
@@ -208,6 +280,10 @@ def _scope_from_fields(fields: Fields) -> SliceScope | VolumeScope:
 def _one_of(names: tuple[Any, ...], name: str) -> Any:
     """Return `name` as the type checker knows it."""
     return names[names.index(name)]
+
+
+def _window_to_dict(window: IntensityWindow | None) -> Plain | None:
+    return None if window is None else {"lower": float(window.lower), "upper": float(window.upper)}
 
 
 def _window_from_fields(fields: Fields) -> IntensityWindow:

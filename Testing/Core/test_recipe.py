@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,15 @@ from MedSegAICore.errors import GeometryMismatch, InvalidRequest, MedSegAIError
 from MedSegAICore.geometry import VolumeGeometry
 from MedSegAICore.prompts import BoxPrompt, LassoPrompt, MaskPrompt, PointPrompt, ScribblePrompt, SlicePlane
 from MedSegAICore.recipe import Recipe, recipes_from_json, recipes_to_json, task_from_dict, task_to_dict
-from MedSegAICore.request import CleanUp, IntensityWindow, PromptTask, SliceScope, VolumeScope
+from MedSegAICore.request import (
+    CleanUp,
+    ContextOptions,
+    InContextTask,
+    IntensityWindow,
+    PromptTask,
+    SliceScope,
+    VolumeScope,
+)
 from MedSegAICore.result import Provenance, SegmentationResult
 from MedSegAICore.segmentation_file import tag_text
 from MedSegAICore.volume import ImageVolume, VolumePatch
@@ -81,8 +90,26 @@ tasks = st.builds(
 )
 
 
+few = st.integers(1, 64)
+context_tasks = st.builds(
+    InContextTask,
+    library=st.sampled_from(["tasks", "a folder/tasks"]).map(Path),
+    task=st.sampled_from(["organs", "an organ"]),
+    digest=st.sampled_from(["", "0" * 64]),
+    model=st.sampled_from(["registered_context", "universeg"]),
+    labels=st.lists(st.sampled_from(["liver", "spleen"]), unique=True).map(tuple),
+    scope=scopes,
+    window=st.none() | windows,
+    options=st.builds(
+        ContextOptions, few, few, few, few, st.sampled_from(["mean", "vote", "staple"]), st.booleans(), few
+    ),
+    threshold=st.floats(0.01, 0.99),
+    clean_up=st.builds(CleanUp, st.booleans(), st.booleans(), st.floats(0, 50)),
+)
+
+
 @settings(deadline=None, max_examples=200)
-@given(tasks)
+@given(tasks | context_tasks)
 def test_every_task_comes_back_from_json_bit_for_bit(task: PromptTask) -> None:
     text = json.dumps(task_to_dict(task), allow_nan=False)
 

@@ -20,7 +20,7 @@ from ..errors import (
     WeightsMissing,
 )
 from ..prompts import BoxPrompt, LassoPrompt, MaskPrompt, PointPrompt, Prompt, ScribblePrompt
-from ..request import PromptTask, SegmentationRequest, Task
+from ..request import InContextTask, PromptTask, SegmentationRequest, Task
 from ..result import SegmentationResult
 from .cache import GIBIBYTE, ByteBoundedCache
 from .memory import is_out_of_memory
@@ -38,8 +38,12 @@ LOADED_MODELS_LIMIT = 2
 PARADIGMS = {
     "prompt": "MedSegAICore.prompt.paradigm:segment_prompts",
     "fewshot": "MedSegAICore.fewshot.paradigm:segment_few_shot",
+    "incontext": "MedSegAICore.incontext.paradigm:segment_in_context",
 }
 """What runs a model of each paradigm, as `module:function`; imported when first used."""
+
+BY_EXAMPLES = ("fewshot", "incontext")
+"""Paradigms that take examples instead of prompts."""
 
 LEARN = "MedSegAICore.fewshot.paradigm:learn"
 LEARN_BEST = "MedSegAICore.fewshot.selection:learn_best"
@@ -158,7 +162,7 @@ class Engine:
         if request.model == BEST:
             learn_best: Callable[..., FitReport] = _load(LEARN_BEST, BEST)
             return learn_best(request, self._ready_learners(), run)
-        spec = self._spec(request.model, by_examples=True)
+        spec = self._spec(request.model, "fewshot")
         learn = _load(LEARN, spec.name)
         report: FitReport = self._run(spec, lambda learner: learn(request, learner, run))
         return replace(report, warnings=(*report.warnings, *self._warnings(spec)))
@@ -206,10 +210,17 @@ class Engine:
             spec = self._spec(task.model)
             _check_kinds(task.prompts, spec)
             return spec
-        return self._spec(task.model or _method_of(task.support_model), by_examples=True)
+        if isinstance(task, InContextTask):
+            return self._spec(task.model, "incontext")
+        return self._spec(task.model or _method_of(task.support_model), "fewshot")
 
-    def _spec(self, name: str, *, by_examples: bool = False) -> ModelSpec:
-        models = {model: spec for model, spec in self.models().items() if (spec.paradigm == "fewshot") == by_examples}
+    def _spec(self, name: str, by_examples: str = "") -> ModelSpec:
+        """Return a model of a paradigm that takes examples, or of any other."""
+        models = {
+            model: spec
+            for model, spec in self.models().items()
+            if (spec.paradigm if spec.paradigm in BY_EXAMPLES else "") == by_examples
+        }
         if name not in models:
             message = f"There is no model '{name}' for this task."
             raise UnknownModel(message, f"Choose one of: {', '.join(sorted(models))}.")

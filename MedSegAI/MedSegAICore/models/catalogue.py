@@ -16,7 +16,7 @@ from .decoding_spec import AS_SAM, DecodingSpec, read_decoding
 from .input_spec import InputSpec, read_input
 from .weights_spec import WeightsSpec, parse_weights
 
-PARADIGMS = ("prompt", "fewshot")
+PARADIGMS = ("prompt", "fewshot", "incontext")
 DIMENSIONS = frozenset({2, 3})
 
 
