@@ -48,6 +48,7 @@ def bundle_out(store: WeightsStore, models: Sequence[ModelSpec], file: Path, run
     try:
         with writing_to(file):
             bundled = _write(draft, stored, chosen, run)
+            run.check()
             move_into_place(draft, file)
     finally:
         with contextlib.suppress(OSError):

@@ -185,11 +185,17 @@ def _whole_number(text: str | None) -> int | None:
 
 def _reason(error: BaseException) -> str:
     """Return the innermost cause in words: the outer ones only say that something has failed."""
-    kinds = {kind.__name__ for kind in type(error).__mro__}
-    if kinds & {"ReadTimeout", "ReadTimeoutError"}:
-        return f"the server has said nothing for {STALL_SECONDS} s"
-    if "ProtocolError" in kinds:
-        return "the connection broke off"
-    while isinstance(inner := getattr(error, "reason", None) or (error.args[0] if error.args else None), BaseException):
+    words = {
+        "ReadTimeoutError": f"the server has said nothing for {STALL_SECONDS} s",
+        "IncompleteRead": "the connection broke off",
+        "ConnectTimeoutError": f"the server has not answered for {CONNECT_SECONDS} s",
+        "NameResolutionError": "the server's name is not known here",
+    }
+    while True:
+        if type(error).__name__ in words:
+            return words[type(error).__name__]
+        causes = (getattr(error, "reason", None), *error.args[::-1])
+        inner = next((cause for cause in causes if isinstance(cause, BaseException)), None)
+        if inner is None:
+            return (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
         error = inner
-    return (str(error) or type(error).__name__).splitlines()[0].rstrip(".")

@@ -36,13 +36,13 @@ def held(place: Layout) -> Iterator[None]:
         message = "To keep model files, the Python package filelock is needed."
         raise PackageMissing(message) from error
     lock = FileLock(str(place.lock))
-    try:
-        with writing_to(place.file):
-            place.lock.parent.mkdir(parents=True, exist_ok=True)
+    with writing_to(place.file):
+        place.lock.parent.mkdir(parents=True, exist_ok=True)
+        try:
             lock.acquire(timeout=PATIENCE)
-    except Timeout as error:
-        message = f"Another program is busy with the model file {place.filename}."
-        raise WeightsBusy(message) from error
+        except Timeout as error:
+            message = f"Another program is busy with the model file {place.filename}."
+            raise WeightsBusy(message) from error
     try:
         yield
     finally:
