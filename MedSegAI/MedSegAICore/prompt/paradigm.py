@@ -164,6 +164,9 @@ def _on_slice(
     segmenter: PromptSegmenter,
     run: Run,
 ) -> SliceAnswer:
+    if 2 not in segmenter.capabilities.dimensions:  # what a model finds in three dimensions can be shown on a slice
+        found = cast(VolumeSegmenter, segmenter).segment_volume(image, prompts, window, run)
+        return SliceAnswer(grid.cut_patch(found.probability), found.quality, warnings=found.warnings)
     on_slice, count = prompts_on_slice(prompts, grid)
     if not has_positive(on_slice):
         message = "No prompt on this slice says what is inside."
@@ -186,9 +189,12 @@ def _in_volume(
     if scope.method == "volume" and not in_three:
         message = f"The model '{segmenter.name}' works on slices only."
         raise UnsupportedPrompt(message, "Choose the method 'slices', or another model.")
+    by_slices = scope.method == "slices" or scope.direction is not None or scope.fuse_axes
+    if by_slices and 2 not in segmenter.capabilities.dimensions:
+        message = f"The model '{segmenter.name}' works on whole volumes only."
+        raise UnsupportedPrompt(message, "Choose the method 'volume' without a direction, or another model.")
     axis = _axis(prompts, scope, image.geometry)
     limits = _limits(scope, image.geometry, axis)
-    by_slices = scope.method == "slices" or scope.direction is not None or scope.fuse_axes
     if in_three and not by_slices:
         answer = cast(VolumeSegmenter, segmenter).segment_volume(image, prompts, window, run)
         return replace(answer, probability=_within(answer.probability, axis, limits))

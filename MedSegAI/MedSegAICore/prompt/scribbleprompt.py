@@ -14,9 +14,8 @@ from torch.nn import functional
 from ..engine.cache import ByteBoundedCache
 from ..engine.device import DevicePlan
 from ..engine.run import Run
-from ..errors import WeightsMissing
 from ..models.catalogue import ModelSpec
-from ..models.checkpoint import file_sha256, fit_checkpoint, read_checkpoint
+from ..models.loading import load_network
 from ..networks.scribbleprompt_unet import ScribblePromptUNet
 from ..request import IntensityWindow
 from .click_box import bounding_box
@@ -41,15 +40,13 @@ def build(spec: ModelSpec, weights: Path | None, plan: DevicePlan, cache: ByteBo
     ------
     WeightsMissing, WeightsCorrupt, WeightsUnsafe, WeightsMismatch
         The checkpoint cannot be used.
+    OutOfDeviceMemory
+        The device has no room for the network.
     """
-    if weights is None:
-        message = f"The model '{spec.name}' needs a checkpoint."
-        raise WeightsMissing(message)
     network = ScribblePromptUNet()
-    fit_checkpoint(network, read_checkpoint(weights), spec.name)
-    network.to(plan.device)
+    loaded = load_network(network, spec, weights, plan, cache)
     device = f"{plan.device}, float32"  # it is small, and half precision would cost more than it saves
-    return ScribblePromptSegmenter(spec.name, spec.capabilities, network, file_sha256(weights, cache), device, cache)
+    return ScribblePromptSegmenter(spec.name, spec.capabilities, network, loaded.sha256, device, cache)
 
 
 @dataclass(frozen=True, eq=False)
