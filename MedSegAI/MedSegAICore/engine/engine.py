@@ -195,15 +195,17 @@ class Engine:
             The licence of its weights must be accepted first.
         WeightsMissing
             None was named, and none is in the weights folders.
+        WeightsAltered
+            The one in the weights folder was swapped since it was verified.
         """
         spec = self.models()[model]
         if spec.weights is None:
             return None
         from ..models.licences import check_licence
-        from ..models.weights import find_weights
+        from ..models.store.trust import trusted_weights
 
         check_licence(spec)
-        return self._weights[model] if model in self._weights else find_weights(spec)
+        return self._weights[model] if model in self._weights else trusted_weights(spec)
 
     def _spec_of_task(self, task: Task) -> ModelSpec:
         if isinstance(task, PromptTask):

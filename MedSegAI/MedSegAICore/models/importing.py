@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -13,10 +11,12 @@ from typing import Any
 
 from ..engine.cache import ByteBoundedCache
 from ..engine.device import DevicePlan
-from ..errors import PackageMissing, WeightsAmbiguous, WeightsCorrupt, WeightsMismatch, WeightsUnwritable
+from ..engine.run import Run
+from ..errors import PackageMissing, WeightsAmbiguous, WeightsMismatch
 from .catalogue import ModelSpec, load_catalogue
 from .checkpoint import file_sha256, read_table
 from .recognition import Recognised, recognise
+from .store.store import WeightsStore
 from .weights import weights_folders
 from .weights_spec import WeightsSpec
 
@@ -66,13 +66,15 @@ def import_checkpoint(
     Raises
     ------
     WeightsMissing, WeightsCorrupt, WeightsUnsafe
-        The file cannot be read as a checkpoint, or was changed while it was copied.
+        The file cannot be read as a checkpoint.
+    WeightsAltered
+        It was changed while it was copied.
     WeightsMismatch
         No model of the catalogue can use it; the message says what it seems to be.
     WeightsAmbiguous
         Several models can use it; the error names them.
-    WeightsUnwritable
-        The weights folder cannot be written, or is full.
+    WeightsUnwritable, WeightsBusy, WeightsInUse
+        The weights folder cannot be written, or is full, or another program is busy with the file.
     PackageMissing
         Something that is needed to read it is not installed.
     """
@@ -82,7 +84,7 @@ def import_checkpoint(
     sha256 = file_sha256(file, cache)
     spec, weights = _choice(file, sha256, _users_of(recognised, file, catalogue), model)
     _try(spec, file, cache)
-    _copy(file, folder / weights.filename, sha256)
+    WeightsStore([folder]).take(file, weights, Run(), sha256)
     return spec, sha256 == weights.sha256
 
 
@@ -152,28 +154,3 @@ def _need(module: str, purpose: str) -> ModuleType:
     except ImportError as error:
         message = f"To read {purpose}, a Python package is needed that cannot be loaded ({error})."
         raise PackageMissing(message) from error
-
-
-def _copy(file: Path, target: Path, sha256: str) -> None:
-    """Copy what was recognised and tried, and nothing else that lies in its place by now."""
-    part = target.with_name(f"{target.name}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.exists() and target.samefile(file):
-            return
-        copied = hashlib.sha256()
-        with file.open("rb") as source, part.open("wb") as copy:
-            while chunk := source.read(1 << 20):
-                copied.update(chunk)
-                copy.write(chunk)
-        if copied.hexdigest() == sha256:
-            part.replace(target)
-            return
-    except OSError as error:
-        message = f"The checkpoint cannot be copied to {target.parent}: {error.strerror or error}."
-        raise WeightsUnwritable(message) from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink()
-    message = f"The checkpoint {file.name} was changed while it was copied. Nothing was taken."
-    raise WeightsCorrupt(message, "Wait until nothing writes to it, then try again.")

@@ -30,7 +30,10 @@ def find_weights(spec: ModelSpec) -> Path:
             return folder / spec.weights.filename
     places = " or ".join(str(folder) for folder in folders)
     message = f"The checkpoint {spec.weights.filename} of the model '{spec.name}' is not in {places}."
-    advice = f"Put the file from {spec.weights.url} there, choose another file, or use the model 'adaptive'."
+    if spec.weights.url_is_page:
+        advice = f"The page {spec.weights.url} says how to get it; then import it in the module MedSegAI."
+    else:
+        advice = f"Download it in the module MedSegAI, or with: python -m MedSegAICore.models download {spec.name}"
     raise WeightsMissing(message, advice)
 
 

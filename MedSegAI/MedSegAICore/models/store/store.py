@@ -78,11 +78,22 @@ class WeightsStore:
                 return self._copy(offline, place, weights, known, run)
             return self._fetch(sources.url(weights), place, weights, known, run)
 
-    def take(self, file: Path, weights: WeightsSpec, run: Run) -> StoredFile:
+    def take(self, file: Path, weights: WeightsSpec, run: Run, sha256: str = "") -> StoredFile:
         """Copy a file of the user's own to where a model looks for it; an older one is replaced once that is whole.
+
+        Parameters
+        ----------
+        file, weights
+            The file, and whose place it gets.
+        run
+            Hears of the progress.
+        sha256
+            What the file was when it was looked at; "" takes it as it is.
 
         Raises
         ------
+        WeightsAltered
+            The file is another one by now. Nothing was taken.
         WeightsBusy, WeightsUnwritable, WeightsInUse
             It cannot be written now.
         """
@@ -90,9 +101,9 @@ class WeightsStore:
         with held(place):
             if place.file.exists() and place.file.samefile(file):
                 with writing_to(place.file):
-                    write_record(place, new_record(place.file, hash_file(file, run), "import"))
+                    write_record(place, new_record(place.file, sha256 or hash_file(file, run), "import"))
                 return self.look_at(weights)
-            return self._copy(file, place, weights, "", run, "import")
+            return self._copy(file, place, weights, sha256, run, "import")
 
     def verify(self, weights: WeightsSpec, run: Run) -> StoredFile:
         """Read a checkpoint and hold it against what its authors publish, or what it was when it came.
@@ -197,7 +208,8 @@ class WeightsStore:
                 sha256 = copy_hashed(original, copy, file.stat().st_size, run, words)
             if known not in ("", sha256):
                 message = f"The file {file} is not the known file {weights.filename}: its sha256 is {sha256}."
-                raise WeightsAltered(message, f"Remove it from {file.parent}, or put the right one there.")
+                advice = f"Nothing was taken. Put the right one into {file.parent}, and wait until it is whole."
+                raise WeightsAltered(message, advice)
             return self.install(place, place.incoming, sha256, source or f"copied from {file.parent}", weights)
         finally:
             with contextlib.suppress(OSError):
