@@ -241,6 +241,42 @@ class RecordsDamaged(MedSegAIError):
     advice = "Choose another file or folder, or delete it and evaluate again."
 
 
+class InvalidManifest(MedSegAIError):
+    """A list of cases has a cell that cannot be used; the message names its row and column."""
+
+    advice = "Correct the cell named in the message."
+
+
+class FolderBusy(MedSegAIError):
+    """Another cohort run works in the same folder."""
+
+    advice = "Wait until it has finished, or choose another folder."
+
+
+class NoRoom(MedSegAIError):
+    """The disk is full."""
+
+    advice = "Free some space and run the same command again: it goes on where it was."
+
+
+class ClusterRefused(MedSegAIError):
+    """A cluster is not safe to use, or does not have what the work needs."""
+
+    advice = "Correct what the message names, then run the same command again."
+
+
+class ClusterLost(MedSegAIError):
+    """The scheduler of a cluster stopped or cannot be reached."""
+
+    advice = "Start it again and run the same command again: it goes on where it was."
+
+
+class WorkerLost(MedSegAIError):
+    """The process that worked on a case ended, twice; mostly because the memory was too small."""
+
+    advice = "Give each worker more memory, or take the case out, then run the same command with --retry."
+
+
 class EngineLost(MedSegAIError):
     """The engine process stopped while it was working."""
 

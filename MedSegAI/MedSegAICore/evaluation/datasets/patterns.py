@@ -31,10 +31,11 @@ def fill_in(pattern: str, found: Found) -> str:
     return pattern.replace("{subject}", found.subject).replace("{image}", found.image)
 
 
-def files_like(folder: Path, pattern: str) -> dict[str, Found]:
-    """Return every file of `folder` that has the form of `pattern`, by path relative to it, sorted."""
+def files_like(folder: Path, pattern: str, *, folders: bool = False) -> dict[str, Found]:
+    """Return every file, or every folder, in `folder` that has the form of `pattern`, by relative path, sorted."""
     stars = "*".join(escape(piece) for piece in re.split(r"\{\w+\}", pattern))
-    files = (file.relative_to(folder).as_posix() for file in folder.glob(stars) if file.is_file())
+    wanted = Path.is_dir if folders else Path.is_file
+    files = (file.relative_to(folder).as_posix() for file in folder.glob(stars) if wanted(file))
     found = ((file, find_in(file, pattern)) for file in sorted(files))
     return {file: match for file, match in found if match is not None}
 
