@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from ..engine.cache import ByteBoundedCache
 from ..engine.device import DevicePlan
-from ..engine.memory import is_out_of_memory, with_one_retry
+from ..engine.memory import with_one_retry
 from ..engine.run import Run
-from ..errors import InvalidImage, InvalidSupport, OutOfDeviceMemory, WeightsMissing
+from ..errors import InvalidImage, InvalidSupport
 from ..models.catalogue import ModelSpec
-from ..models.checkpoint import file_sha256, fit_checkpoint, read_checkpoint
+from ..models.loading import load_network
 from ..networks.senet import MULTIPLE, Gates, SENet
 from ..volume import ImageVolume
 from .examples import Example, common_labels
@@ -61,19 +61,9 @@ def build(spec: ModelSpec, weights: Path | None, plan: DevicePlan, cache: ByteBo
     OutOfDeviceMemory
         The device has no room for the network.
     """
-    if weights is None:
-        message = f"The model '{spec.name}' needs a checkpoint."
-        raise WeightsMissing(message)
     network = SENet()
-    try:
-        fit_checkpoint(network, read_checkpoint(weights), spec.name)
-        network.to(plan.device)
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        message = f"The device has too little memory for the model '{spec.name}'."
-        raise OutOfDeviceMemory(message) from error
-    return SENetLearner(spec.name, file_sha256(weights, cache), plan.device, network, cache)
+    loaded = load_network(network, spec, weights, plan, cache)
+    return SENetLearner(spec.name, loaded.sha256, plan.device, network, cache)
 
 
 def matching_slice(index: int, count: int, shows: Bool) -> int | None:

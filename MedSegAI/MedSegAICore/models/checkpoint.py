@@ -175,7 +175,7 @@ def _tensors(table: CheckpointTable, file: IO[bytes], name: str) -> StateDict:
     """Return the tensors that a table places in an open file; writing to one does not change the file."""
     try:
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-        return {key: _tensor(stored, mapped) for key, stored in table.tensors.items()}
+        return {key: _tensor(stored, mapped, file) for key, stored in table.tensors.items()}
     except Exception as error:
         if is_out_of_memory(error):
             raise
@@ -183,7 +183,7 @@ def _tensors(table: CheckpointTable, file: IO[bytes], name: str) -> StateDict:
         raise WeightsCorrupt(message) from error
 
 
-def _tensor(stored: StoredTensor, mapped: mmap.mmap) -> torch.Tensor:
+def _tensor(stored: StoredTensor, mapped: mmap.mmap, file: IO[bytes]) -> torch.Tensor:
     import torch
 
     dtype = getattr(torch, stored.dtype)
@@ -192,7 +192,10 @@ def _tensor(stored: StoredTensor, mapped: mmap.mmap) -> torch.Tensor:
     size = stored.span * ITEM_BYTES[stored.dtype]
     if stored.start % ITEM_BYTES[stored.dtype]:
         # torch wants numbers at multiples of their size, which older formats do not care for
-        numbers = torch.frombuffer(bytearray(mapped[stored.start : stored.start + size]), dtype=dtype)
+        copy = bytearray(size)
+        file.seek(stored.start)
+        file.readinto(copy)  # type: ignore[attr-defined]
+        numbers = torch.frombuffer(copy, dtype=dtype)
     else:
         numbers = torch.frombuffer(mapped, dtype=dtype, count=stored.span, offset=stored.start)
     return numbers.as_strided(stored.shape, stored.strides)

@@ -103,11 +103,13 @@ def _vit(prefix: str = "") -> Callable[[Shapes], Variant | None]:
 
     def variant(shapes: Shapes) -> Variant | None:
         position = shapes.get("image_encoder.pos_embed", ())
-        letter = _VIT_WIDTHS.get(position[3]) if len(position) == 4 else None
-        if letter is None:
+        if len(position) != 4:
             return None
-        words = f" ViT-{letter.upper()} for pictures of {_image_size(shapes)} pixels"
-        return words, f"{prefix}vit_{letter}"
+        pictures = f" for pictures of {_image_size(shapes)} pixels"
+        letter = _VIT_WIDTHS.get(position[3])
+        if letter is None:
+            return f" with {position[3]} channels{pictures}", ""
+        return f" ViT-{letter.upper()}{pictures}", f"{prefix}vit_{letter}"
 
     return variant
 

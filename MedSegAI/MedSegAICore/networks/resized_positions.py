@@ -9,6 +9,20 @@ from torch.nn import functional
 
 from .sam import PATCH_PIXELS, SamArchitecture
 
+_ABSOLUTE = "image_encoder.pos_embed"
+
+
+def fitting_positions(
+    state: Mapping[str, Tensor], architecture: SamArchitecture
+) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """Return what `resized_positions` does, and in words what was done, if anything was."""
+    resized = resized_positions(state, architecture)
+    if all(resized[name] is tensor for name, tensor in state.items()):
+        return resized, ()
+    learned, wanted = state[_ABSOLUTE].shape[1] * PATCH_PIXELS, architecture.image_size
+    words = f"The checkpoint has learned from pictures of {learned} pixels and is used on {wanted}: its positions were"
+    return resized, (f"{words} stretched, and its answers may be worse.",)
+
 
 def resized_positions(state: Mapping[str, Tensor], architecture: SamArchitecture) -> dict[str, Tensor]:
     """Return a checkpoint's tensors by name, its positions interpolated to the image size of `architecture`.
@@ -26,14 +40,14 @@ def resized_positions(state: Mapping[str, Tensor], architecture: SamArchitecture
     """
     tokens = architecture.image_size // PATCH_PIXELS
     resized = dict(state)
-    absolute = "image_encoder.pos_embed"
-    if absolute in resized:
-        resized[absolute] = resized_grid(resized[absolute], tokens)
+    if _ABSOLUTE not in state or state[_ABSOLUTE].ndim != 4:
+        return resized  # another network, which the loader refuses by name
+    resized[_ABSOLUTE] = resized_grid(state[_ABSOLUTE], tokens)
     for block in architecture.global_blocks:
         for axis in ("h", "w"):
             relative = f"image_encoder.blocks.{block}.attn.rel_pos_{axis}"
-            if relative in resized:
-                resized[relative] = resized_distances(resized[relative], tokens)
+            if relative in state and state[relative].ndim == 2:
+                resized[relative] = resized_distances(state[relative], tokens)
     return resized
 
 

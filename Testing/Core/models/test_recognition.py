@@ -77,6 +77,7 @@ KNOWN = [
     (vit(64, 1024), "SAM ViT-L for pictures of 1024 pixels", "vit_l"),
     (vit(64, 1280), "SAM ViT-H for pictures of 1024 pixels", "vit_h"),
     (vit(16, 768), "SAM ViT-B for pictures of 256 pixels", "vit_b"),
+    (vit(16, 48), "SAM with 48 channels for pictures of 256 pixels", ""),
     ({POSITIONS: (1, 64, 64, 768)}, "SAM ViT-B for pictures of 1024 pixels, without its mask decoder", ""),
     (names(DECODER), "the mask decoder of SAM without an image encoder", ""),
     (names("downs.0.weight", "ups.0.weight", "final_conv.weight"), "ScribblePrompt-UNet", "scribbleprompt_unet"),
