@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -23,6 +22,7 @@ from ..prompts import BoxPrompt, LassoPrompt, MaskPrompt, PointPrompt, Prompt, S
 from ..request import InContextTask, PromptTask, SegmentationRequest, Task
 from ..result import SegmentationResult
 from .cache import GIBIBYTE, ByteBoundedCache
+from .loaded_models import LoadedModels, file_state
 from .memory import is_out_of_memory
 from .run import CancelToken, ProgressCallback, Run
 from .threads import one_linear_algebra_thread
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from ..fewshot.fit import FitReport, FitRequest
     from ..models.catalogue import ModelSpec
     from .device import DevicePlan
-
-LOADED_MODELS_LIMIT = 2
-"""Models kept ready; the largest takes 2.5 GB, and people switch between two at most."""
 
 PARADIGMS = {
     "prompt": "MedSegAICore.prompt.paradigm:segment_prompts",
@@ -85,7 +82,7 @@ class Engine:
         self._weights = {name: Path(path) for name, path in (weights or {}).items()}
         self._cache = ByteBoundedCache(cache_bytes)
         self._catalogue = catalogue
-        self._segmenters: OrderedDict[str, Any] = OrderedDict()
+        self._loaded = LoadedModels()
         self._moved_to_cpu: set[str] = set()
 
     def models(self) -> dict[str, ModelSpec]:
@@ -175,14 +172,14 @@ class Engine:
     @property
     def loaded_models(self) -> tuple[str, ...]:
         """Names of the models that are ready to run, the last used one last."""
-        return tuple(self._segmenters)
+        return self._loaded.names
 
     def unload(self, model: str | None = None) -> None:
         """Forget one loaded model, or all of them with every cached embedding."""
         if model is not None:
-            self._segmenters.pop(model, None)
+            self._loaded.drop(model)
             return
-        self._segmenters.clear()
+        self._loaded.clear()
         self._moved_to_cpu.clear()
         self._cache.clear()
 
@@ -244,13 +241,20 @@ class Engine:
         return True
 
     def _run(self, spec: ModelSpec, work: Callable[[Any], Any]) -> Any:
-        """Return what `work` makes of the model's segmenter; once more on the processor if the device is too small."""
+        """Return what `work` makes of the model's segmenter.
+
+        If the device is too small, it is tried once more without the other models there, then on the processor.
+        """
         try:
             return self._run_once(spec, work)
         except OutOfDeviceMemory:
-            if self._plan(spec).device == "cpu":
+            device = self._plan(spec).device
+            if device == "cpu":
                 raise
         # outside the handler: the error's traceback would keep what fills the device alive
+        if self._loaded.drop_others(spec.name, device):
+            with suppress(OutOfDeviceMemory):
+                return self._run_once(spec, work)
         self._move_to_cpu(spec)
         return self._run_once(spec, work)
 
@@ -268,21 +272,30 @@ class Engine:
             raise OutOfDeviceMemory(message) from error
 
     def _warnings(self, spec: ModelSpec) -> tuple[str, ...]:
+        """Return what the user should know of how the model was loaded, and of where it ran."""
+        loading: tuple[str, ...] = self._loaded.warnings(spec.name)
         moved = "The device ran out of memory, so this ran on the processor, which is slower."
-        return (moved,) if spec.name in self._moved_to_cpu else ()
+        return (*loading, moved) if spec.name in self._moved_to_cpu else loading
 
     def _segmenter(self, spec: ModelSpec) -> Any:
         if spec.weights is not None:
             from ..models.licences import check_licence
 
             check_licence(spec)  # also of a loaded model: what was accepted can be withdrawn
-        if spec.name not in self._segmenters:
-            while len(self._segmenters) >= LOADED_MODELS_LIMIT:
-                self._segmenters.popitem(last=False)
-            build = _load(spec.entry, spec.name)
-            self._segmenters[spec.name] = build(spec, self.weights_file(spec.name), self._plan(spec), self._cache)
-        self._segmenters.move_to_end(spec.name)
-        return self._segmenters[spec.name]
+        files = self._files(spec)
+        states = tuple(file_state(file) for file in files)
+        segmenter = self._loaded.get(spec.name, states)
+        if segmenter is None:
+            build, plan = _load(spec.entry, spec.name), self._plan(spec)
+            self._loaded.make_room(plan.device, sum(file.stat().st_size for file in files if file.is_file()))
+            segmenter = build(spec, files[0] if files else None, plan, self._cache, *files[1:])
+            self._loaded.keep(spec.name, segmenter, plan.device, states)
+        return segmenter
+
+    def _files(self, spec: ModelSpec) -> list[Path]:
+        """Return the checkpoint of a model, if it has one, and that of the model that it is added to."""
+        names = (spec.name, spec.base) if spec.base else (spec.name,)
+        return [file for file in map(self.weights_file, names) if file is not None]
 
     def _plan(self, spec: ModelSpec) -> DevicePlan:
         from .device import DevicePlan, plan_device
@@ -292,7 +305,7 @@ class Engine:
         return plan_device("cpu" if spec.name in self._moved_to_cpu else self._device)
 
     def _move_to_cpu(self, spec: ModelSpec) -> None:
-        self._segmenters.pop(spec.name, None)
+        self._loaded.drop(spec.name)
         self._cache.clear()  # its embeddings lie on the device that is full
         self._moved_to_cpu.add(spec.name)
 

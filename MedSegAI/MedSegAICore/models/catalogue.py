@@ -33,7 +33,8 @@ class ModelSpec:
     paradigm, family, architecture
         How it is used, which code runs it, and which variant of the network it is ("" if it has none).
     entry
-        `module:function` that builds the segmenter from (spec, weights, plan, cache).
+        `module:function` that builds the segmenter from (spec, weights, plan, cache); one with a base also gets the
+        base's weights.
     capabilities
         What it can take.
     needs_box
@@ -46,6 +47,8 @@ class ModelSpec:
         Where it was published, and when to use it.
     decoding
         How its mask decoder is asked, where it has one.
+    base
+        The model whose checkpoint its own is a small addition to; "" if it stands alone.
     """
 
     name: str
@@ -61,6 +64,7 @@ class ModelSpec:
     citation: str
     advice: str
     decoding: DecodingSpec = AS_SAM
+    base: str = ""
 
 
 def load_catalogue(folder: Path | None = None) -> dict[str, ModelSpec]:
@@ -108,6 +112,7 @@ def parse_model(values: Any, name: str) -> ModelSpec:
         citation=fields.text("citation", allow_empty=True),
         advice=fields.text("advice"),
         decoding=read_decoding(fields.part("decoding")) if fields.has("decoding") else AS_SAM,
+        base=fields.text("base") if fields.has("base") else "",
     )
     fields.finish()
     return spec

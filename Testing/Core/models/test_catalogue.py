@@ -95,6 +95,7 @@ def replaced(values, path, value):
         ("entry", "os:system"),
         ("entry", "MedSegAICore.prompt.sam"),
         ("needs_box", "no"),
+        ("base", ""),
         ("advice", 3),
         ("colour", "red"),
         ("capabilities", None),
