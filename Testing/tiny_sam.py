@@ -32,8 +32,12 @@ def random_state(network: torch.nn.Module, seed: int) -> dict[str, torch.Tensor]
     state = {}
     for name, tensor in network.state_dict().items():
         noise = torch.randn(tensor.shape, generator=random)
-        if "gaussian" in name:
+        if not tensor.is_floating_point():
+            state[name] = torch.zeros(tensor.shape, dtype=tensor.dtype)
+        elif "gaussian" in name:
             state[name] = noise
+        elif name.endswith("running_var"):
+            state[name] = 1 + 0.1 * noise.abs()
         elif tensor.ndim > 1 and "pos" not in name:
             state[name] = noise * (2 / tensor[0].numel()) ** 0.5
         else:

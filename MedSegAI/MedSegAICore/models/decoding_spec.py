@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from ..fields import Fields
 
 Masks = Literal["three_for_one_click", "one", "best_of_three"]
-Positions = Literal["exact", "whole"]
+Positions = Literal["per_side", "whole"]
 Strokes = Literal["some_points", "every_pixel"]
 Earlier = Literal["logits", "probability"]
 Enlarged = Literal["logits", "probability"]
@@ -24,7 +24,8 @@ class DecodingSpec:
         `three_for_one_click`: one click alone gives three candidates, anything else the single mask. `one`:
         always the single mask. `best_of_three`: always the one of three masks with the best predicted quality.
     positions
-        `whole`: boxes are cut to whole pixels of the input; `exact`: they are not.
+        `per_side`: along each side, positions are scaled as the picture was. `whole`: boxes are scaled by the
+        factor of the longer side, and cut to whole pixels of the input.
     strokes
         Scribbles as `some_points` deep inside them, or `every_pixel` of them as a click.
     earlier
@@ -41,7 +42,7 @@ class DecodingSpec:
     enlarged: Enlarged
 
 
-AS_SAM = DecodingSpec("three_for_one_click", "exact", "some_points", "logits", "logits")
+AS_SAM = DecodingSpec("three_for_one_click", "per_side", "some_points", "logits", "logits")
 """As the authors of Segment Anything do; descriptions that say nothing mean this."""
 
 

@@ -175,8 +175,9 @@ def _is_alike(intensities: Float32, look: NDArray[np.floating]) -> bool:
 def _with_guess(prompts: SlicePrompts, guess: Float32, segmenter: PromptSegmenter) -> SlicePrompts:
     """Add the previous slice's mask, and the box around it, to the prompts of a slice."""
     kinds = segmenter.capabilities.prompts
-    box = _box_around(guess) if "box" in kinds and prompts.box_xyxy is None else prompts.box_xyxy
-    return replace(prompts, box_xyxy=box, previous_mask=guess if "mask" in kinds else None)
+    follows = "box" in kinds and prompts.box_xyxy is None
+    box = _box_around(guess) if follows else prompts.box_xyxy
+    return replace(prompts, box_xyxy=box, box_follows=follows, previous_mask=guess if "mask" in kinds else None)
 
 
 def _box_around(guess: Float32) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:

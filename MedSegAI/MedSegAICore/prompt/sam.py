@@ -1,40 +1,37 @@
-"""Segment slices with Segment Anything (Kirillov et al., ICCV 2023)."""
+"""Segment slices with Segment Anything (Kirillov et al., ICCV 2023) and the networks that follow it."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from scipy.special import expit
 from torch import Tensor
-from torch.nn import functional
 
 from ..engine.cache import ByteBoundedCache
 from ..engine.device import DevicePlan
-from ..engine.memory import is_out_of_memory, with_one_retry
+from ..engine.memory import with_one_retry
 from ..engine.run import Run
-from ..errors import InvalidCatalogue, OutOfDeviceMemory, WeightsMissing
+from ..errors import InvalidCatalogue
 from ..models.catalogue import ModelSpec
-from ..models.checkpoint import file_sha256, fit_checkpoint, read_checkpoint
 from ..models.input_spec import InputSpec
-from ..networks.sam import ARCHITECTURES, Sam
-from .picture import Shape, grey_levels, network_input, resized_shape
-from .sam_prompts import Float64, SamPrompts, sam_prompts
+from ..models.loading import load_network
+from ..networks.sam import EMBEDDING_CHANNELS
+from .click_box import box_of_prompts
+from .picture import grey_levels, network_input, shape_in_input
+from .sam_decoding import Decoded, SliceDecoder
+from .sam_networks import VARIANTS, Network
+from .sam_prompts import SamPrompts, sam_prompts
 from .sam_refinement import refined
 from .segmenter import Float32, SliceAnswer, SliceImage, SlicePrompts
-
-Points = tuple[Tensor, Tensor]
 
 PREPROCESSING_VERSION = 1
 """Raised whenever the same slice would give another network input, so that old embeddings are not used."""
 
 SMALL_BIAS_BYTES = 4 << 20
 SMALLER = "Memory ran out, so the model worked in smaller steps, which is slower."
-_SUREST = 0.999  # probability of a first guess at most: an endless logit would shut out every correction
 
 
 def build(spec: ModelSpec, weights: Path | None, plan: DevicePlan, cache: ByteBoundedCache) -> SamSegmenter:
@@ -49,23 +46,13 @@ def build(spec: ModelSpec, weights: Path | None, plan: DevicePlan, cache: ByteBo
     OutOfDeviceMemory
         The device has no room for the network.
     """
-    if spec.input is None or spec.architecture not in ARCHITECTURES:
+    if spec.input is None or spec.architecture not in VARIANTS:
         message = f"The model '{spec.name}' has no input or an architecture that SAM does not know."
         raise InvalidCatalogue(message)
-    if weights is None:
-        message = f"The model '{spec.name}' needs a checkpoint."
-        raise WeightsMissing(message)
-    network = Sam(replace(ARCHITECTURES[spec.architecture], image_size=spec.input.size))
-    try:
-        fit_checkpoint(network, read_checkpoint(weights), spec.name)
-        network.to(plan.device)
-        network.compute_in(getattr(torch, plan.dtype))
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        message = f"The device has too little memory for the model '{spec.name}'."
-        raise OutOfDeviceMemory(message) from error
-    return SamSegmenter(spec, spec.input, network, file_sha256(weights, cache), plan, cache)
+    variant = VARIANTS[spec.architecture].sized(spec.input.size)
+    network = variant.build()
+    loaded = load_network(network, spec, weights, plan, cache, variant.adapt)
+    return SamSegmenter(spec, spec.input, network, loaded.sha256, plan, cache, loaded.warnings)
 
 
 class SamSegmenter:
@@ -83,22 +70,26 @@ class SamSegmenter:
         Where it runs.
     cache
         Keeps the embeddings of slices.
+    warnings
+        What the user should know of how the network was loaded.
     """
 
     def __init__(
         self,
         spec: ModelSpec,
         input_spec: InputSpec,
-        network: Sam,
+        network: Network,
         weights_hash: str,
         plan: DevicePlan,
         cache: ByteBoundedCache,
+        warnings: tuple[str, ...] = (),
     ) -> None:
         self.name = spec.name
+        self.warnings = warnings
         self.capabilities = spec.capabilities
         self.weights_hash = weights_hash
         self.device = f"{plan.device}, {plan.dtype}"
-        self._needs_box = spec.needs_box
+        self._spec = spec
         self._input_spec = input_spec
         self._network = network
         self._plan = plan
@@ -107,9 +98,11 @@ class SamSegmenter:
     def segment_slice(self, image: SliceImage, prompts: SlicePrompts, run: Run) -> SliceAnswer:
         """Return what the prompts point at on one slice.
 
-        One click alone gives three candidates, best predicted quality first; more prompts give one answer.
-        A network that takes masks refines: it is given the logits of its answer to the earlier prompts.
-        `probability > 0.5` holds exactly where the network's logits at the slice's size are above 0.
+        One click alone may give three candidates, best predicted quality first; more prompts give one answer.
+        A network that takes masks refines: it is given its answer to the earlier prompts. One that only takes
+        boxes is given a box around what the prompts point at, and the answer says so.
+        `probability > 0.5` holds exactly where the network's logits at the slice's size are above 0; some
+        networks have probabilities enlarged instead (`DecodingSpec`).
 
         Raises
         ------
@@ -118,15 +111,19 @@ class SamSegmenter:
         OutOfDeviceMemory
             Memory ran out, also in smaller steps.
         """
-        if sam_prompts(image, prompts, self._needs_box).is_empty:
+        asked, notes = self._asked(image, prompts, run)
+        if asked.is_empty:
             return SliceAnswer(np.zeros(image.pixels.shape, np.float32), quality=0.0)
+
+        def answered() -> SliceAnswer:
+            return self._answer(image, prompts, asked, run)
 
         def in_small_steps() -> SliceAnswer:
             self._network.limit_bias(SMALL_BIAS_BYTES)
-            return self._answer(image, prompts, run)
+            return answered()
 
-        answer, warnings = with_one_retry(lambda: self._answer(image, prompts, run), in_small_steps, SMALLER)
-        return replace(answer, warnings=warnings)
+        answer, warnings = with_one_retry(answered, in_small_steps, SMALLER)
+        return replace(answer, warnings=(*notes, *warnings))
 
     def slice_features(self, image: SliceImage, run: Run) -> Tensor:
         """Return what the image encoder makes of one slice, without prompts: float32 (256, h, w) over all of it.
@@ -146,32 +143,37 @@ class SamSegmenter:
             return self._embedding(image, run)
 
         embedding, _ = with_one_retry(lambda: self._embedding(image, run), in_small_steps, SMALLER)
-        resized = resized_shape(image.pixels.shape, self._input_spec.size)
-        return self._network.within_picture(embedding.float(), resized)[0]
+        resized = shape_in_input(image.pixels.shape, self._input_spec)
+        # behind its channels, some networks keep what only their mask decoder needs
+        return self._network.within_picture(embedding[:, :EMBEDDING_CHANNELS].float(), resized)[0]
+
+    def _asked(self, image: SliceImage, prompts: SlicePrompts, run: Run) -> tuple[SamPrompts, tuple[str, ...]]:
+        """Return the prompts as the network takes them, and what the user should know of that."""
+        if not self._spec.needs_box:
+            return sam_prompts(prompts, self._spec.decoding.strokes), ()
+        box, how = box_of_prompts(image, prompts, run)
+        return SamPrompts.of_box(box), (f"{self._spec.title} understands boxes only: {how}",) if how else ()
 
     @torch.inference_mode()
-    def _answer(self, image: SliceImage, prompts: SlicePrompts, run: Run) -> SliceAnswer:
-        shape = image.pixels.shape
-        resized = resized_shape(shape, self._input_spec.size)
-        slice_key = self._key(image)
+    def _answer(self, image: SliceImage, prompts: SlicePrompts, asked: SamPrompts, run: Run) -> SliceAnswer:
+        last = prompts if self._refines else replace(prompts, earlier=None)
         embedding = self._embedding(image, run).to(self._plan.device)
+        decoder = SliceDecoder(self._network, self._input_spec, self._spec.decoding, image.pixels.shape, embedding)
 
-        def decode(step: SlicePrompts, logits: Float32 | None) -> _Decoded:
+        def decode(step: SlicePrompts, logits: Float32 | None) -> Decoded:
             run.check()
-            asked = replace(sam_prompts(image, step, self._needs_box), logits=logits)
-            points, box = self._points(asked, shape, resized), self._box(asked, shape, resized)
-            mask = self._mask_logits(asked, resized)
-            return _Decoded(*self._network.decode(embedding, points, box, mask, several=asked.is_ambiguous))
+            step_asked = asked if step is last else sam_prompts(step, self._spec.decoding.strokes)
+            return decoder.ask(replace(step_asked, logits=logits))
 
-        refines = "mask" in self.capabilities.prompts
-        answer = refined(prompts if refines else replace(prompts, earlier=None), slice_key, decode, self._cache)
-        full = self._network.to_picture(answer.masks, resized, shape)[0].cpu().numpy()
-        best, *others = answer.order
-        return SliceAnswer(
-            probability=_probability(full[best]),
-            quality=float(np.clip(answer.qualities[best], 0, 1)),
-            candidates=tuple(_probability(full[other]) for other in others),
-        )
+        answer = refined(last, self._key(image), decode, self._cache)
+        best, *others = decoder.probabilities(answer)
+        quality = float(np.clip(answer.qualities.max(), 0, 1))
+        return SliceAnswer(probability=best, quality=quality, candidates=tuple(others))
+
+    @property
+    def _refines(self) -> bool:
+        """Whether the network corrects its answer to the prompts before the last."""
+        return "mask" in self.capabilities.prompts and not self._spec.needs_box
 
     def _key(self, image: SliceImage) -> Hashable:
         return (image.key, image.window, self.name, self.weights_hash, self.device, PREPROCESSING_VERSION)
@@ -187,68 +189,3 @@ class SamSegmenter:
             embedding = self._network.encode(picture, lambda done: run.step(done, "Looking at the slice")).cpu()
             self._cache.put(slice_key, embedding, embedding.numel() * embedding.element_size())
         return embedding
-
-    def _points(self, asked: SamPrompts, original: Shape, resized: Shape) -> Points | None:
-        if len(asked.points_xy) == 0:
-            return None
-        positions = self._tensor(_rescaled(asked.points_xy, original, resized))
-        return positions[None], self._tensor(asked.points_positive)[None]
-
-    def _box(self, asked: SamPrompts, original: Shape, resized: Shape) -> Tensor | None:
-        if asked.box_xyxy is None:
-            return None
-        return self._tensor(_rescaled(asked.box_xyxy.reshape(2, 2), original, resized)).reshape(1, 4)
-
-    def _mask_logits(self, asked: SamPrompts, resized: Shape) -> Tensor | None:
-        if asked.logits is not None:
-            return self._tensor(asked.logits)[None, None]
-        if asked.guess is None:
-            return None
-        # as the answer is enlarged: the picture fills the top left of the input, and nothing lies beyond it
-        size = self._input_spec.size
-        guess = torch.as_tensor(asked.guess)[None, None]
-        guess = functional.interpolate(guess, resized, mode="bilinear", align_corners=False, antialias=True)
-        guess = functional.pad(guess, (0, size - resized[1], 0, size - resized[0]))
-        guess = functional.avg_pool2d(guess, 4)
-        return torch.logit(guess.clamp(1 - _SUREST, _SUREST)).to(self._plan.device)
-
-    def _tensor(self, values: NDArray[np.generic]) -> Tensor:
-        return torch.as_tensor(values.astype(np.float32), device=self._plan.device)
-
-
-@dataclass(frozen=True, eq=False)
-class _Decoded:
-    """What the mask decoder gave: logits (1, masks, rows, columns) and their predicted qualities (1, masks)."""
-
-    masks: Tensor
-    quality: Tensor
-
-    @property
-    def qualities(self) -> Float32:
-        """Predicted quality of each mask (masks,)."""
-        return self.quality[0].cpu().numpy()
-
-    @property
-    def order(self) -> list[int]:
-        """The masks, best predicted quality first."""
-        return [int(index) for index in np.argsort(-self.qualities, kind="stable")]
-
-    @property
-    def logits(self) -> Float32:
-        """Logits of the best mask (rows, columns)."""
-        return self.masks[0, self.order[0]].cpu().numpy().copy()  # not a view, which would keep the other masks
-
-
-def _rescaled(points_xy: Float64, original: Shape, resized: Shape) -> Float64:
-    """Return positions (n, 2) as (column, row) in pixels of the input."""
-    scale: Float64 = np.array(resized[::-1]) / np.array(original[::-1])
-    return points_xy * scale
-
-
-def _probability(logits: Float32) -> Float32:
-    """Return probabilities that lie above 0.5 exactly where the logits lie above 0, rounding or not."""
-    above = np.nextafter(np.float32(0.5), np.float32(1))
-    below = np.nextafter(np.float32(0.5), np.float32(0))
-    probability = expit(logits)
-    limited: Float32 = np.where(logits > 0, np.maximum(probability, above), np.minimum(probability, below))
-    return limited

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .click_box import bounding_box, box_around_click
-from .picture import grey_levels
-from .segmenter import Float32, Mask, SliceImage, SlicePrompts
+from ..models.decoding_spec import Strokes
+from .click_box import bounding_box
+from .segmenter import Float32, Mask, SlicePrompts
 from .stroke_points import stroke_points
 
 Float64 = NDArray[np.float64]
+
+FINE = 128
+"""Pixels across the slice at most on which every pixel of a scribble is a click: as large are the pictures that
+ScribblePrompt learned from, and more clicks tell it nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +41,11 @@ class SamPrompts:
     guess: Float32 | None
     logits: Float32 | None = None
 
+    @classmethod
+    def of_box(cls, box_xyxy: Float64 | None) -> SamPrompts:
+        """Return a box (4,) as the only prompt."""
+        return cls(np.empty((0, 2)), np.empty(0, dtype=np.bool_), box_xyxy, None)
+
     @property
     def is_empty(self) -> bool:
         """Whether nothing says where to look."""
@@ -49,25 +58,30 @@ class SamPrompts:
         return alone and len(self.points_xy) == 1 and bool(self.points_positive[0])
 
 
-def sam_prompts(image: SliceImage, prompts: SlicePrompts, needs_box: bool) -> SamPrompts:
+def sam_prompts(prompts: SlicePrompts, strokes: Strokes = "some_points") -> SamPrompts:
     """Return the prompts of a slice as SAM takes them.
 
-    Scribbles become points; a lasso its box and points; a first guess without anything else its box. A
-    network that `needs_box` gets a box for its clicks and no points.
+    Scribbles become points; a lasso its box and points; a first guess without anything else its box.
     """
-    points, positive = _points(prompts)
-    box = _box(prompts, has_points=len(points) > 0)
-    if needs_box:
-        box = _box_for_clicks(image, points[positive]) if box is None else box
-        points, positive = points[:0], positive[:0]
-    return SamPrompts(points, positive, box, prompts.previous_mask)
+    points, positive = _points(prompts, strokes)
+    return SamPrompts(points, positive, _box(prompts, has_points=len(points) > 0), prompts.previous_mask)
 
 
-def _points(prompts: SlicePrompts) -> tuple[Float64, Mask]:
+def _points(prompts: SlicePrompts, strokes: Strokes) -> tuple[Float64, Mask]:
     clicks = np.asarray(prompts.points_xy, dtype=np.float64).reshape(-1, 2)
-    strokes = [np.empty((0, 2)) if mask is None else stroke_points(mask) for mask in (prompts.inside, prompts.outside)]
-    signs = [np.full(len(points), sign) for points, sign in zip(strokes, (True, False), strict=True)]
-    return np.concatenate([clicks, *strokes]), np.concatenate([prompts.points_positive.astype(np.bool_), *signs])
+    points_of = stroke_points if strokes == "some_points" else every_pixel
+    drawn = [np.empty((0, 2)) if mask is None else points_of(mask) for mask in (prompts.inside, prompts.outside)]
+    signs = [np.full(len(points), sign) for points, sign in zip(drawn, (True, False), strict=True)]
+    return np.concatenate([clicks, *drawn]), np.concatenate([prompts.points_positive.astype(np.bool_), *signs])
+
+
+def every_pixel(mask: Mask) -> Float64:
+    """Return the pixels (n, 2) of a stroke as (column, row), on a grid of no more than `FINE` pixels across."""
+    rows, columns = (min(length, FINE) for length in mask.shape)
+    scale = np.array(mask.shape) / (rows, columns)
+    coarse = np.unique(np.floor(np.argwhere(mask) / scale), axis=0)
+    positions: Float64 = (coarse * scale)[:, ::-1]
+    return positions
 
 
 def _box(prompts: SlicePrompts, has_points: bool) -> Float64 | None:
@@ -80,11 +94,3 @@ def _box(prompts: SlicePrompts, has_points: bool) -> Float64 | None:
     if not has_points and guess is not None and (guess >= 0.5).any():
         return bounding_box(guess >= 0.5)
     return None
-
-
-def _box_for_clicks(image: SliceImage, points: Float64) -> Float64 | None:
-    if len(points) == 0:
-        return None
-    levels = grey_levels(image.pixels, image.window)
-    boxes = np.stack([box_around_click(levels, point) for point in points])
-    return np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])

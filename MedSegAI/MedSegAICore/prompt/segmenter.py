@@ -79,6 +79,8 @@ class SlicePrompts:
     earlier
         The same prompts without the one that was placed last, or None if those say nothing of what is inside.
         A model that refines takes the last one as a correction of its answer to them.
+    box_follows
+        Nobody drew the box: it lies around the answer on the neighbouring slice.
     """
 
     points_xy: NDArray[np.float64]
@@ -89,6 +91,7 @@ class SlicePrompts:
     enclosed: Mask | None = None
     previous_mask: Float32 | None = None
     earlier: SlicePrompts | None = None
+    box_follows: bool = False
 
 
 @dataclass(frozen=True, eq=False)
