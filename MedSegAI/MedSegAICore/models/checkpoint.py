@@ -54,10 +54,18 @@ def file_sha256(path: Path, cache: ByteBoundedCache) -> str:
         return _sha256(file, path, cache)
 
 
-def read_table(path: Path) -> CheckpointTable:
-    """Return what a checkpoint holds, without torch and without reading its numbers; raises as `read_checkpoint`."""
+def look_into(path: Path, hashes: ByteBoundedCache) -> tuple[CheckpointTable, str]:
+    """Return what a checkpoint holds, and the sha256 of the same file; torch is not needed.
+
+    Parameters
+    ----------
+    path
+        The file; raises as `read_checkpoint`.
+    hashes
+        Remembers the hash until the file changes.
+    """
     with _opened(path) as file:
-        return _table(file, path.name)
+        return _table(file, path.name), _sha256(file, path, hashes)
 
 
 def read_checkpoint(path: Path) -> StateDict:

@@ -14,7 +14,7 @@ from ..engine.device import DevicePlan
 from ..engine.run import Run
 from ..errors import PackageMissing, WeightsAmbiguous, WeightsMismatch
 from .catalogue import ModelSpec, load_catalogue
-from .checkpoint import file_sha256, read_table
+from .checkpoint import look_into
 from .recognition import Recognised, recognise
 from .store.store import WeightsStore
 from .weights import weights_folders
@@ -80,17 +80,12 @@ def import_checkpoint(
     """
     _need("torch", "a checkpoint")
     cache = ByteBoundedCache(1 << 10)
-    recognised = _recognised(file)
-    sha256 = file_sha256(file, cache)
-    spec, weights = _choice(file, sha256, _users_of(recognised, file, catalogue), model)
+    table, sha256 = look_into(file, cache)
+    users = _users_of(recognise(table.shapes, table.parts), file, catalogue)
+    spec, weights = _choice(file, sha256, users, model)
     _try(spec, file, cache)
     WeightsStore([folder]).take(file, weights, Run(), sha256)
     return spec, sha256 == weights.sha256
-
-
-def _recognised(file: Path) -> Recognised:
-    table = read_table(file)
-    return recognise(table.shapes, table.parts)
 
 
 def _users_of(recognised: Recognised, file: Path, catalogue: Mapping[str, ModelSpec]) -> list[_User]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import dataclass
 
 import MedSegAICore
 import numpy as np
@@ -10,9 +11,9 @@ from fakes.compare import assert_same
 from fakes.models import FakeModel, fake_engine, fake_spec, fake_weights
 from fakes.requests import a_request
 from MedSegAICore import errors
-from MedSegAICore.engine import engine as engine_module
 from MedSegAICore.engine.device import DevicePlan
 from MedSegAICore.engine.engine import Engine
+from MedSegAICore.engine.loaded_models import LoadedModels
 from MedSegAICore.engine.run import CancelToken
 from MedSegAICore.errors import (
     Cancelled,
@@ -50,6 +51,35 @@ def a_small_gpu(monkeypatch) -> None:
         return DevicePlan("cpu" if requested == "cpu" else "cuda:0", "float32", "")
 
     monkeypatch.setattr("MedSegAICore.engine.device.plan_device", plan)
+
+
+class FakeNetwork:
+    """What the engine sees of a network: tensors that take memory."""
+
+    def __init__(self, size_bytes: int) -> None:
+        self.size_bytes = size_bytes
+
+    def parameters(self):
+        return [self]
+
+    def buffers(self):
+        return []
+
+    def data_ptr(self) -> int:
+        return id(self)
+
+    def numel(self) -> int:
+        return self.size_bytes
+
+    def element_size(self) -> int:
+        return 1
+
+
+@dataclass
+class HeavyModel(FakeModel):
+    """A fake model with a network."""
+
+    network: FakeNetwork | None = None
 
 
 def engine_with(*specs) -> Engine:
@@ -137,13 +167,59 @@ def test_a_run_that_was_cancelled_before_loads_no_model(builds) -> None:
     assert not builds
 
 
-def test_a_model_is_loaded_once_and_the_oldest_makes_room(builds) -> None:
+def test_a_model_is_loaded_once_as_long_as_there_is_room(builds) -> None:
     engine = fake_engine()
     for name in ("quick", "noisy", "quick", "greedy", "quick", "noisy"):
         engine.segment(a_request(name))
 
-    assert engine_module.LOADED_MODELS_LIMIT == 2
-    assert [name for name, _ in builds] == ["quick", "noisy", "greedy", "noisy"]
+    assert [name for name, _ in builds] == ["quick", "noisy", "greedy"]
+    assert engine.loaded_models == ("greedy", "quick", "noisy")
+
+
+def test_the_oldest_models_make_room_before_and_after_another_is_loaded(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("MedSegAICore.engine.engine.LoadedModels", lambda: LoadedModels(lambda _device: 2000))
+    held = []
+
+    def build(spec, weights, plan, cache):
+        held.append(engine.loaded_models)
+        return HeavyModel(spec.name, network=FakeNetwork(400))
+
+    monkeypatch.setattr("fakes.models.build", build)
+    names = ("quick", "small", "noisy")
+    files = {name: tmp_path / f"{name}.pth" for name in names}
+    for file in files.values():
+        file.write_bytes(bytes(400))
+    engine = Engine(weights=files, catalogue={name: fake_spec(name, weights=WEIGHTS) for name in names})
+    for name in ("quick", "small", "quick", "noisy"):
+        engine.segment(a_request(name))
+
+    assert held == [(), ("quick",), ("quick",)]
+    assert engine.loaded_models == ("quick", "noisy")
+
+
+def test_a_model_whose_file_was_replaced_is_loaded_again(builds, tmp_path) -> None:
+    file = tmp_path / "quick.pth"
+    file.write_bytes(b"old")
+    engine = Engine(weights={"quick": file}, catalogue={"quick": fake_spec("quick", weights=WEIGHTS)})
+    for content in (b"old", b"newer"):
+        other = tmp_path / "other.pth"
+        if content != file.read_bytes():
+            other.write_bytes(content)
+            other.replace(file)
+        engine.segment(a_request("quick"))
+        engine.segment(a_request("quick"))
+
+    assert len(builds) == 2
+
+
+def test_what_was_done_to_load_a_model_is_said_with_every_result(monkeypatch) -> None:
+    model = FakeModel("quick")
+    model.warnings = ("It was stretched.",)
+    monkeypatch.setattr("fakes.models.build", lambda *_: model)
+    engine = fake_engine()
+
+    for _ in range(2):
+        assert engine.segment(a_request("quick")).warnings[-1] == "It was stretched."
 
 
 def test_an_unloaded_model_is_loaded_again(builds) -> None:
@@ -172,6 +248,26 @@ def test_a_full_device_is_replaced_by_the_processor_and_it_is_said() -> None:
     assert result.provenance.device == "cpu"
     assert "ran out of memory" in result.warnings[-1]
     assert engine.segment(a_request("quick")).provenance.device == "cuda:0"
+
+
+@pytest.mark.usefixtures("a_small_gpu")
+def test_the_models_beside_it_leave_a_full_device_first(monkeypatch) -> None:
+    built = []
+
+    def build(spec, weights, plan, cache):
+        built.append((spec.name, plan.device))
+        if spec.name == "noisy" and "quick" in engine.loaded_models:
+            message = "The device is full."
+            raise OutOfDeviceMemory(message)
+        return HeavyModel(spec.name, network=FakeNetwork(1))
+
+    monkeypatch.setattr("fakes.models.build", build)
+    monkeypatch.setattr("MedSegAICore.engine.engine.LoadedModels", lambda: LoadedModels(lambda _device: 100))
+    engine = engine_with(fake_spec("quick", weights=WEIGHTS), fake_spec("noisy", weights=WEIGHTS))
+
+    assert engine.segment(a_request("quick")).warnings == engine.segment(a_request("noisy")).warnings
+    assert built == [("quick", "cuda:0"), ("noisy", "cuda:0"), ("noisy", "cuda:0")]
+    assert engine.loaded_models == ("noisy",)
 
 
 @pytest.mark.usefixtures("a_small_gpu")

@@ -15,7 +15,7 @@ from MedSegAICore.engine.cache import ByteBoundedCache
 from MedSegAICore.errors import WeightsCorrupt, WeightsUnsafe
 from MedSegAICore.evaluation.peak_memory import PeakMemory
 from MedSegAICore.models import checkpoint as checkpoint_module
-from MedSegAICore.models.checkpoint import file_sha256, open_checkpoint, read_checkpoint, read_table
+from MedSegAICore.models.checkpoint import file_sha256, open_checkpoint, read_checkpoint
 
 GIBIBYTE = 1 << 30
 F32 = {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]}
@@ -101,7 +101,7 @@ def test_a_safetensors_file_that_was_cut_off_within_its_header_is_corrupt(file):
     hostile.safetensors(file, {"weight": F32})
     file.write_bytes(file.read_bytes()[:20])
     with pytest.raises(WeightsCorrupt):
-        read_table(file)
+        read_checkpoint(file)
 
 
 def test_a_file_that_is_swapped_while_it_is_read_is_read_whole_and_named_by_its_own_hash(file, monkeypatch):
@@ -169,8 +169,9 @@ def test_writing_to_a_tensor_does_not_change_the_file(file):
 def test_what_a_checkpoint_holds_is_told_without_torch(file, new_format):
     torch.save({"model": {"weight": torch.ones(2, 3)}}, file, _use_new_zipfile_serialization=new_format)
     code = (
-        "import sys; from pathlib import Path; from MedSegAICore.models.checkpoint import read_table;"
-        "print(read_table(Path(sys.argv[1])).shapes, 'torch' in sys.modules)"
+        "import sys; from pathlib import Path; from MedSegAICore.engine.cache import ByteBoundedCache;"
+        "from MedSegAICore.models.checkpoint import look_into;"
+        "print(look_into(Path(sys.argv[1]), ByteBoundedCache(99))[0].shapes, 'torch' in sys.modules)"
     )
     command = [sys.executable, "-c", code, str(file)]
     path = next(entry for entry in sys.path if entry.endswith("MedSegAI"))
