@@ -14,9 +14,9 @@ from torch import Tensor
 from ..engine.cache import ByteBoundedCache
 from ..engine.device import DevicePlan
 from ..engine.run import Run
-from ..errors import InvalidImage, UnsupportedPrompt, WeightsMissing
+from ..errors import InvalidImage, UnsupportedPrompt
 from ..models.catalogue import ModelSpec
-from ..models.checkpoint import fit_checkpoint, open_checkpoint
+from ..models.loading import load_network
 from ..networks.sam_med3d.network import SamMed3d
 from ..prompts import Prompt
 from ..request import IntensityWindow
@@ -40,16 +40,13 @@ def build(spec: ModelSpec, weights: Path | None, plan: DevicePlan, cache: ByteBo
         The checkpoint cannot be used.
     PackageMissing
         `segment_anything` is not installed.
+    OutOfDeviceMemory
+        The device has no room for the network.
     """
-    if weights is None:
-        message = f"The model '{spec.name}' needs a checkpoint."
-        raise WeightsMissing(message)
     network = SamMed3d()
-    checkpoint = open_checkpoint(weights, cache)
-    fit_checkpoint(network, checkpoint.tensors, spec.name)
-    network.to(plan.device)
+    loaded = load_network(network, spec, weights, plan, cache)
     device = f"{plan.device}, float32"
-    return SamMed3dSegmenter(spec.name, spec.capabilities, network, checkpoint.sha256, device, cache)
+    return SamMed3dSegmenter(spec.name, spec.capabilities, network, loaded.sha256, device, cache)
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,9 +19,8 @@ from ..engine.cache import ByteBoundedCache
 from ..engine.device import DevicePlan
 from ..engine.memory import with_one_retry
 from ..engine.run import Run
-from ..errors import WeightsMissing
 from ..models.catalogue import ModelSpec, load_catalogue
-from ..models.checkpoint import fit_checkpoint, open_checkpoint
+from ..models.loading import load_network
 from ..models.store.trust import trusted_weights
 from ..networks.sam import ARCHITECTURES, Sam
 from ..networks.samed import VIT_B, Samed, SamedAddition
@@ -37,6 +36,10 @@ LEARNED_SIDE = 224
 """Side of the slices that were kept for training [pixels]; the authors shrink every slice to it, also for a test."""
 
 BASE = ARCHITECTURES["vit_b"]
+
+AS_STORED = DevicePlan(
+    "cpu", "float32", "Two checkpoints are added where they lie, and their sum is sent to the device."
+)
 
 PREPROCESSING_VERSION = 1
 """Raised whenever the same slice would give another network input, so that old answers are not used."""
@@ -63,14 +66,13 @@ def build(
         One of the two checkpoints cannot be used.
     PackageMissing
         `segment_anything` is not installed.
+    OutOfDeviceMemory
+        The device has no room for the network.
     """
-    if weights is None:
-        message = f"The model '{spec.name}' needs a checkpoint."
-        raise WeightsMissing(message)
-    addition, added = SamedAddition(VIT_B), open_checkpoint(weights, cache)
-    fit_checkpoint(addition, added.tensors, spec.name)
-    sam, known = Sam(BASE), open_checkpoint(base or trusted_weights(load_catalogue()[spec.base]), cache)
-    fit_checkpoint(sam, known.tensors, spec.base)
+    described = load_catalogue()[spec.base]
+    addition, sam = SamedAddition(VIT_B), Sam(BASE)
+    added = load_network(addition, spec, weights, AS_STORED, cache)
+    known = load_network(sam, described, base or trusted_weights(described), AS_STORED, cache)
     network = addition.added_to(sam)
     network.to(plan.device)
     network.compute_in(getattr(torch, plan.dtype))
