@@ -17,25 +17,25 @@ from .segmenter import Float32, Mask, SlicePrompts
 Pixels = NDArray[np.int64]
 
 
-def scribble_channels(picture: Float32, prompts: SlicePrompts, logits: Float32 | None, size: int) -> Tensor:
+def scribble_channels(picture: Float32, shape: Shape, prompts: SlicePrompts, logits: Float32 | None) -> Tensor:
     """Return the network's input (1, 5, size, size) float32: picture, box, inside, outside, logits.
 
-    Picture and scribbles are stretched to the square; boxes and clicks become whole pixels of it.
+    Scribbles are stretched to the square; boxes and clicks become whole pixels of it.
 
     Parameters
     ----------
     picture
-        Slice (rows, columns), in [0, 1].
+        Slice in [0, 1], as large as the network's input (size, size).
+    shape
+        Number of (rows, columns) of the slice that was drawn on.
     prompts
         What was drawn on it. A lasso counts as a scribble; the first guess is not looked at.
     logits
         Answer to the prompts before (size, size), or None.
-    size
-        Rows and columns of the network's input.
     """
-    shape = (picture.shape[0], picture.shape[1])
+    size = picture.shape[0]
     channels = torch.zeros(5, size, size)
-    channels[0] = _stretched(picture, size)
+    channels[0] = torch.from_numpy(picture.copy())
     if prompts.box_xyxy is not None:
         left, top, right, bottom = box_pixels(prompts.box_xyxy, shape, size)
         channels[1, top:bottom, left:right] = 1
@@ -75,7 +75,7 @@ def _marked(drawn: Mask | None, clicks_xy: Pixels, size: int) -> Tensor:
     return marks
 
 
-def _stretched(values: Float32 | Mask, size: int) -> Tensor:
+def _stretched(values: Mask, size: int) -> Tensor:
     # as the authors do it, without smoothing before shrinking
     picture = torch.from_numpy(values.astype(np.float32))[None, None]
     return functional.interpolate(picture, (size, size), mode="bilinear", align_corners=False)[0, 0]

@@ -14,18 +14,17 @@ from torch.nn import functional
 from ..engine.cache import ByteBoundedCache
 from ..engine.device import DevicePlan
 from ..engine.run import Run
+from ..errors import InvalidCatalogue
 from ..models.catalogue import ModelSpec
+from ..models.input_spec import InputSpec
 from ..models.loading import load_network
 from ..networks.scribbleprompt_unet import ScribblePromptUNet
-from ..request import IntensityWindow
 from .click_box import bounding_box
+from .picture import grey_levels, network_input
 from .sam_refinement import refined
 from .scribble_channels import scribble_channels
 from .segmenter import Capabilities, Float32, SliceAnswer, SliceImage, SlicePrompts
 from .stroke_points import stroke_points
-
-SIZE = 128
-"""Side of the pictures that the published network was trained on [pixels]."""
 
 PREPROCESSING_VERSION = 1
 """Raised whenever the same slice would give another network input, so that old answers are not used."""
@@ -43,10 +42,13 @@ def build(spec: ModelSpec, weights: Path | None, plan: DevicePlan, cache: ByteBo
     OutOfDeviceMemory
         The device has no room for the network.
     """
+    if spec.input is None:
+        message = f"The model '{spec.name}' has no input."
+        raise InvalidCatalogue(message)
     network = ScribblePromptUNet()
     loaded = load_network(network, spec, weights, plan, cache)
     device = f"{plan.device}, float32"  # it is small, and half precision would cost more than it saves
-    return ScribblePromptSegmenter(spec.name, spec.capabilities, network, loaded.sha256, device, cache)
+    return ScribblePromptSegmenter(spec.name, spec.capabilities, spec.input, network, loaded.sha256, device, cache)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +57,7 @@ class ScribblePromptSegmenter:
 
     Parameters
     ----------
-    name, capabilities
+    name, capabilities, input_spec
         As in the catalogue.
     network
         With weights, on its device.
@@ -65,17 +67,15 @@ class ScribblePromptSegmenter:
         Where it runs, in words.
     cache
         Keeps the logits of answers, for the next correction.
-    size
-        Side of the network's input [pixels].
     """
 
     name: str
     capabilities: Capabilities
+    input_spec: InputSpec
     network: ScribblePromptUNet
     weights_hash: str
     device: str
     cache: ByteBoundedCache
-    size: int = SIZE
 
     @torch.inference_mode()
     def segment_slice(self, image: SliceImage, prompts: SlicePrompts, run: Run) -> SliceAnswer:
@@ -90,18 +90,20 @@ class ScribblePromptSegmenter:
         Cancelled
             Within one layer of the network after the run was cancelled.
         """
-        picture = shown(image.pixels, image.window)
+        shape = image.pixels.shape
+        # three equal channels, of which the network sees one
+        picture = network_input(grey_levels(image.pixels, image.window)[:, :, None], self.input_spec)[0]
 
         def decode(step: SlicePrompts, logits: Float32 | None) -> _Decoded:
             drawn = as_drawn(step)
             if logits is None and step.previous_mask is not None:
                 logits = self._guessed(step.previous_mask)
-            channels = scribble_channels(picture, drawn, logits, self.size)
+            channels = scribble_channels(picture, shape, drawn, logits)
             return _Decoded(self.network(channels.to(self._parameter), run.check))
 
         answer = refined(prompts, self._key(image), decode, self.cache)
         # as the authors' demonstration enlarges it: the probability, not the logits
-        full = functional.interpolate(answer.raw.sigmoid(), picture.shape, mode="bilinear", align_corners=False)
+        full = functional.interpolate(answer.raw.sigmoid(), shape, mode="bilinear", align_corners=False)
         return SliceAnswer(full[0, 0].cpu().numpy())
 
     @property
@@ -113,8 +115,8 @@ class ScribblePromptSegmenter:
 
     def _guessed(self, guess: Float32) -> Float32:
         """Return logits (size, size) that say what a first guess (rows, columns) does."""
-        picture = torch.as_tensor(guess, dtype=torch.float32)[None, None]
-        small = functional.interpolate(picture, (self.size, self.size), mode="bilinear", antialias=True)
+        picture, size = torch.as_tensor(guess, dtype=torch.float32)[None, None], self.input_spec.size
+        small = functional.interpolate(picture, (size, size), mode="bilinear", antialias=True)
         logits: Float32 = torch.logit(small.clamp(1 - _SUREST, _SUREST))[0, 0].numpy()
         return logits
 
@@ -129,13 +131,6 @@ class _Decoded:
     def logits(self) -> Float32:
         """The same as an array (size, size)."""
         return self.raw[0, 0].cpu().numpy()
-
-
-def shown(pixels: Float32, window: IntensityWindow) -> Float32:
-    """Return intensities (rows, columns) in [0, 1]: the window's ends become 0 and 1."""
-    scaled = (pixels - np.float32(window.lower)) / np.float32(window.upper - window.lower)
-    picture: Float32 = np.clip(scaled, 0, 1).astype(np.float32)
-    return picture
 
 
 def as_drawn(prompts: SlicePrompts) -> SlicePrompts:

@@ -7,8 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from MedSegAICore.models.catalogue import load_catalogue
 from MedSegAICore.models.checkpoint import fit_checkpoint
 from MedSegAICore.networks.scribbleprompt_unet import ScribblePromptUNet
+from MedSegAICore.prompt.picture import network_input
 from MedSegAICore.prompt.scribble_channels import box_pixels, click_pixels, scribble_channels
 from MedSegAICore.prompt.segmenter import SlicePrompts
 from seeded_kit import layout, load_seeded_kit, tap
@@ -62,8 +64,9 @@ def recorded_prompts(kit, kinds: str, frame: str = "") -> SlicePrompts:
 
 
 def recorded_channels(kit, kinds: str, frame: str = "", logits: np.ndarray | None = None) -> torch.Tensor:
-    picture = kit.arrays[f"in.image{frame}"].astype(np.float32) / 255
-    return scribble_channels(picture, recorded_prompts(kit, kinds, frame), logits, SIZE)
+    levels = kit.arrays[f"in.image{frame}"]
+    picture = network_input(levels[:, :, None], load_catalogue()["scribbleprompt_unet"].input)[0]
+    return scribble_channels(picture, levels.shape, recorded_prompts(kit, kinds, frame), logits)
 
 
 def test_names_shapes_and_types_of_the_parameters_are_the_published_ones_in_their_order(kit):

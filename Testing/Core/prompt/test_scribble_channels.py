@@ -8,12 +8,14 @@ from MedSegAICore.prompt.scribble_channels import box_pixels, click_pixels, scri
 from MedSegAICore.prompt.segmenter import SlicePrompts
 
 SIZE = 8
+SHAPE = (SIZE, SIZE)
+NO_POINTS = np.empty((0, 2)), np.empty(0, np.bool_)
 PICTURE = np.linspace(0, 1, 64, dtype=np.float32).reshape(SIZE, SIZE)
-NOTHING = SlicePrompts(np.empty((0, 2)), np.empty(0, np.bool_))
+NOTHING = SlicePrompts(*NO_POINTS)
 
 
 def test_what_was_not_drawn_is_zero():
-    channels = scribble_channels(PICTURE, NOTHING, None, SIZE)
+    channels = scribble_channels(PICTURE, SHAPE, NOTHING, None)
     assert channels.shape == (1, 5, SIZE, SIZE)
     assert channels.dtype == torch.float32
     np.testing.assert_array_equal(channels[0, 0], PICTURE)
@@ -24,7 +26,9 @@ def test_clicks_and_scribbles_share_the_channel_of_their_sign():
     inside = np.zeros((SIZE, SIZE), np.bool_)
     inside[2, 1:4] = True
     clicks = np.array([[5.0, 6.0], [0.0, 7.0], [2.0, 2.0]])
-    channels = scribble_channels(PICTURE, SlicePrompts(clicks, np.array([True, False, True]), None, inside), None, SIZE)
+    channels = scribble_channels(
+        PICTURE, SHAPE, SlicePrompts(clicks, np.array([True, False, True]), None, inside), None
+    )
     expected = inside.astype(np.float32)
     expected[6, 5] = 1
     np.testing.assert_array_equal(channels[0, 2], expected)
@@ -36,27 +40,28 @@ def test_a_box_covers_its_first_and_its_last_pixel_in_any_order():
     expected[2:5, 1:7] = 1
     for box in ([1, 2, 6, 4], [6, 4, 1, 2]):
         prompts = SlicePrompts(np.empty((0, 2)), np.empty(0, np.bool_), np.array(box, float))
-        np.testing.assert_array_equal(scribble_channels(PICTURE, prompts, None, SIZE)[0, 1], expected)
+        np.testing.assert_array_equal(scribble_channels(PICTURE, SHAPE, prompts, None)[0, 1], expected)
 
 
 def test_the_logits_of_the_answer_before_are_taken_as_they_are():
     logits = np.random.default_rng(3).normal(size=(SIZE, SIZE)).astype(np.float32) * 9
-    np.testing.assert_array_equal(scribble_channels(PICTURE, NOTHING, logits, SIZE)[0, 4], logits)
+    np.testing.assert_array_equal(scribble_channels(PICTURE, SHAPE, NOTHING, logits)[0, 4], logits)
 
 
 def test_pictures_and_logits_that_cannot_be_written_are_taken():
     frozen = PICTURE.copy()
     frozen.flags.writeable = False
-    channels = scribble_channels(frozen, NOTHING, frozen, SIZE)
+    channels = scribble_channels(frozen, SHAPE, NOTHING, frozen)
     np.testing.assert_array_equal(channels[0, 0], channels[0, 4])
 
 
-def test_a_slice_is_stretched_whatever_its_shape():
-    rows, columns = np.indices((40, 16), dtype=np.float32)
-    channels = scribble_channels(rows / 40 + columns / 160, NOTHING, None, SIZE)
-    steps = torch.arange(SIZE)
-    expected = (5 * steps[:, None] + 2) / 40 + (2 * steps[None, :] + 0.5) / 160
-    torch.testing.assert_close(channels[0, 0], expected)
+def test_scribbles_are_stretched_whatever_the_shape_of_the_slice():
+    inside = np.zeros((40, 16), np.bool_)
+    inside[10:20, 4:8] = True
+    channels = scribble_channels(PICTURE, (40, 16), SlicePrompts(*NO_POINTS, None, inside), None)
+    expected = np.zeros((SIZE, SIZE))
+    expected[2:4, 2:4] = 1
+    np.testing.assert_array_equal(channels[0, 2], expected)
 
 
 def test_clicks_at_and_beyond_the_rim_stay_on_the_input():

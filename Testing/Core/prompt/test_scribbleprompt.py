@@ -33,7 +33,10 @@ NO_POINTS = np.empty((0, 2)), np.empty(0, np.bool_)
 
 def segmenter_of(network, size, cache=None) -> ScribblePromptSegmenter:
     cache = cache or ByteBoundedCache(1 << 20)
-    return ScribblePromptSegmenter(NAME, load_catalogue()[NAME].capabilities, network, "hash", "cpu", cache, size)
+    spec = load_catalogue()[NAME]
+    return ScribblePromptSegmenter(
+        NAME, spec.capabilities, replace(spec.input, size=size), network, "hash", "cpu", cache
+    )
 
 
 @pytest.fixture
@@ -79,8 +82,10 @@ def test_a_drawn_on_slice_gives_the_recorded_answer_at_its_own_size(shared):
 
 def test_the_window_becomes_zero_to_one(network, inputs):
     segmenter_of(network, SIZE).segment_slice(slice_of(), clicks((20, 12)), Run())
-    scaled = np.clip((slice_of().pixels + 160) / 400, 0, 1)
-    expected = functional.interpolate(torch.from_numpy(scaled)[None, None], (SIZE, SIZE), mode="bilinear")
+    scaled = np.rint(255 * np.clip((slice_of().pixels + 160) / 400, 0, 1)) / 255
+    expected = functional.interpolate(
+        torch.from_numpy(scaled.astype(np.float32))[None, None], (SIZE, SIZE), mode="bilinear"
+    )
     torch.testing.assert_close(inputs[0][:, :1], expected, rtol=1e-5, atol=1e-6)
 
 
