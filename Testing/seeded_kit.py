@@ -11,7 +11,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from MedSegAICore.engine.cache import ByteBoundedCache
+from MedSegAICore.engine.device import DevicePlan
+from MedSegAICore.engine.run import Run
+from MedSegAICore.models.catalogue import load_catalogue
+from MedSegAICore.prompt.sam import SamSegmenter
+from MedSegAICore.prompt.segmenter import SliceAnswer, SliceImage, SlicePrompts
+from MedSegAICore.request import IntensityWindow
 from parity_kit import Kit, load_kit
+from scipy.special import expit
 
 PROMPTS = ("point_pos", "point_neg", "points_mixed", "box", "box_points", "mask_point")
 
@@ -59,6 +67,26 @@ class SeededKit(Kit):
         if prompt == "mask_point":
             mask = torch.from_numpy(arrays["in.mask_logits"].astype(np.float32))[None]
         return points, box, mask
+
+
+def answered(kit: SeededKit, model: str, network: torch.nn.Module, embedding: torch.Tensor, **asked) -> SliceAnswer:
+    """Return what a model of the catalogue answers to prompts on the kit's picture, which is in colour.
+
+    The segmenter finds the embedding of the picture where it keeps those of slices.
+    """
+    spec, cache = load_catalogue()[model], ByteBoundedCache(1 << 28)
+    segmenter = SamSegmenter(spec, spec.input, network, "kit", DevicePlan("cpu", "float32", "for tests"), cache)
+    image = SliceImage(np.zeros(kit.picture_shape(), np.float32), (1.0, 1.0), IntensityWindow(0, 255), "picture")
+    cache.put(segmenter._key(image), embedding, 1)
+    points = np.asarray(asked.pop("points", np.empty((0, 2))), dtype=np.float64)
+    positive = np.asarray(asked.pop("positive", []), dtype=np.bool_)
+    return segmenter.segment_slice(image, SlicePrompts(points, positive, **asked), Run())
+
+
+def assert_recorded_probability(kit: SeededKit, name: str, probability: np.ndarray) -> None:
+    """Hold the probability of a slice against the logits that the kit recorded for it."""
+    recorded = Kit({f"out.{name}": expit(kit.arrays[f"out.{name}"]).reshape(kit.arrays[f"out.{name}"].shape)}, kit.spec)
+    recorded.assert_recorded(name, probability.reshape(kit.spec["outputs"][f"out.{name}"]["full_shape"]))
 
 
 def load_seeded_kit(folder: Path) -> SeededKit:

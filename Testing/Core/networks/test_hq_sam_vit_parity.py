@@ -11,7 +11,15 @@ from MedSegAICore.models.checkpoint import fit_checkpoint
 from MedSegAICore.networks.hq_sam import HqSam
 from MedSegAICore.networks.sam import ARCHITECTURES, EMBEDDING_CHANNELS
 from MedSegAICore.prompt.picture import network_input, resized_shape
-from seeded_kit import PROMPTS, always_answering, layout, load_seeded_kit, tap
+from seeded_kit import (
+    PROMPTS,
+    always_answering,
+    answered,
+    assert_recorded_probability,
+    layout,
+    load_seeded_kit,
+    tap,
+)
 
 SIZE = 1024
 ENCODER_TAPS = ("blocks.2", "blocks.11")
@@ -35,7 +43,7 @@ def network(kit):
 def encoded(kit, network):
     """The input, what the tapped layers gave, and the embedding: the encoder runs once for all tests."""
     outputs = tap(network.image_encoder, ENCODER_TAPS)
-    picture = network_input(kit.arrays["in.image"], load_catalogue()["sam_vit_b"].input)[None]
+    picture = network_input(kit.arrays["in.image"], load_catalogue()["hq_sam_vit_b"].input)[None]
     with torch.inference_mode():
         embedding = network.encode(torch.from_numpy(picture), lambda _done: None)
     return SimpleNamespace(picture=picture, outputs=outputs, embedding=embedding)
@@ -120,3 +128,8 @@ def test_every_prompt_gives_the_recorded_answer(kit, recorded_network, encoded, 
         if f"out.{full}" in kit.arrays:
             shape = kit.picture_shape()
             kit.assert_recorded(full, network.to_picture(logits, resized_shape(shape, SIZE), shape))
+
+
+def test_the_model_of_the_catalogue_gives_the_recorded_mask_for_a_box(kit, recorded_network, encoded):
+    answer = answered(kit, "hq_sam_vit_b", recorded_network, encoded.embedding, box_xyxy=kit.arrays["in.box_xyxy"])
+    assert_recorded_probability(kit, "box.mask_logits_single", answer.probability)

@@ -13,9 +13,16 @@ from MedSegAICore.models.catalogue import load_catalogue
 from MedSegAICore.models.checkpoint import fit_checkpoint
 from MedSegAICore.networks.mobile_sam import HqMobileSam, LiteMedSam, MobileSam
 from MedSegAICore.networks.sam import EMBEDDING_CHANNELS
-from MedSegAICore.prompt.area_resize import resize_area
 from MedSegAICore.prompt.picture import network_input, resized_shape
-from seeded_kit import PROMPTS, always_answering, layout, load_seeded_kit, tap
+from seeded_kit import (
+    PROMPTS,
+    always_answering,
+    answered,
+    assert_recorded_probability,
+    layout,
+    load_seeded_kit,
+    tap,
+)
 
 HQ = "hq_sam_vit_tiny"
 NETWORKS = {"mobile_sam": MobileSam, "lite_medsam": LiteMedSam, HQ: HqMobileSam}
@@ -39,7 +46,7 @@ def seeded(name, kit):
     fit_checkpoint(network, kit.weights(network), name)
     # one folder has its prompts in pixels of the input already
     resized = kit.picture_shape() if name == "lite_medsam" else resized_shape(kit.picture_shape(), 1024)
-    picture = input_of(name, kit.arrays["in.image"])
+    picture = network_input(kit.arrays["in.image"], load_catalogue()[name].input)[None]
     outputs = tap(network.image_encoder, ENCODER_TAPS)
     with torch.inference_mode():
         embedding = network.encode(torch.from_numpy(picture), lambda _done: None)
@@ -52,16 +59,6 @@ def seeded(name, kit):
         embedding=embedding,
         asked=lambda prompt: kit.asked(prompt, resized),
     )
-
-
-def input_of(name, levels):
-    if name != "lite_medsam":
-        return network_input(levels, load_catalogue()["sam_vit_b"].input)[None]
-    rows, columns = resized_shape(levels.shape[:2], 256)
-    resized = resize_area(levels, (rows, columns)).astype(np.float32)
-    picture = np.zeros((1, 3, 256, 256), np.float32)
-    picture[0, :, :rows, :columns] = ((resized - resized.min()) / (resized.max() - resized.min())).transpose(2, 0, 1)
-    return picture
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +126,21 @@ def test_the_box_on_the_original_picture_gives_the_recorded_answer_of_lite_medsa
     kit.assert_recorded("original_box.low_res_single", logits)
     kit.assert_recorded("original_box.iou_single", quality)
     kit.assert_recorded("original_box.mask_logits", model.network.to_picture(logits, resized_shape(shape, 256), shape))
+
+
+@pytest.mark.parametrize(
+    ("name", "box", "recorded"),
+    [
+        ("mobile_sam", "in.box_xyxy", "box.mask_logits_single"),
+        (HQ, "in.box_xyxy", "box.mask_logits_single"),
+        ("lite_medsam", "in.box_original", "original_box.mask_logits"),
+    ],
+)
+def test_the_model_of_the_catalogue_gives_the_recorded_mask_for_a_box(models, as_recorded, name, box, recorded):
+    model = models(name)
+    with as_recorded(model):
+        answer = answered(model.kit, name, model.network, model.embedding, box_xyxy=model.kit.arrays[box])
+    assert_recorded_probability(model.kit, recorded, answer.probability)
 
 
 @torch.inference_mode()

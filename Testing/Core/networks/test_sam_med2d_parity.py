@@ -7,13 +7,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from MedSegAICore.models.catalogue import load_catalogue
 from MedSegAICore.models.checkpoint import fit_checkpoint
 from MedSegAICore.networks.sam_med2d import SamMed2d
-from MedSegAICore.prompt.nearest_resize import resize_nearest
-from seeded_kit import PROMPTS, layout, load_seeded_kit, tap
+from MedSegAICore.prompt.picture import network_input
+from seeded_kit import PROMPTS, answered, assert_recorded_probability, layout, load_seeded_kit, tap
 
 SIZE = 256
-MEAN, STD = np.float32([123.675, 116.28, 103.53]), np.float32([58.395, 57.12, 57.375])
 TAPS = ("patch_embed", "blocks.0", "blocks.0.Adapter", "blocks.2", "blocks.11")
 
 
@@ -34,16 +34,10 @@ def network(kit):
 def encoded(kit, network):
     """The input, what the tapped layers gave, and the embedding: the encoder runs once for all tests."""
     outputs = tap(network.image_encoder, TAPS)
-    picture = squashed(kit.arrays["in.image"])
+    picture = torch.from_numpy(network_input(kit.arrays["in.image"], load_catalogue()["sam_med2d_b"].input))[None]
     with torch.inference_mode():
         embedding = network.encode(picture, lambda _done: None)
     return SimpleNamespace(picture=picture, outputs=outputs, embedding=embedding)
-
-
-def squashed(levels):
-    """Return a picture as the network's input: normalised, then the nearest pixel's value, whatever the aspect."""
-    normalised = (levels.astype(np.float32) - MEAN) / STD
-    return torch.from_numpy(resize_nearest(normalised, (SIZE, SIZE)).transpose(2, 0, 1))[None]
 
 
 def test_names_shapes_and_types_of_the_parameters_are_the_published_ones_in_their_order(kit):
@@ -89,3 +83,10 @@ def test_the_mask_of_best_predicted_quality_is_the_recorded_one(kit, network, en
     picture = network.to_picture(logits[:, best][:, None], (SIZE, SIZE), kit.picture_shape())
     kit.assert_recorded("points_mixed.best_iou", quality[:, best])
     kit.assert_recorded("points_mixed.best_mask_logits", picture[0])
+
+
+def test_the_model_of_the_catalogue_gives_the_recorded_mask_for_two_clicks(kit, network, encoded):
+    points, positive = kit.arrays["in.points_xy"], kit.arrays["in.points_label"] == 1
+    answer = answered(kit, "sam_med2d_b", network, encoded.embedding, points=points, positive=positive)
+    assert_recorded_probability(kit, "points_mixed.best_mask_logits", answer.probability)
+    assert answer.quality == pytest.approx(np.clip(kit.arrays["out.points_mixed.best_iou"][0], 0, 1), abs=1e-4)

@@ -171,6 +171,7 @@ def test_a_model_gets_only_the_kinds_of_prompts_that_it_knows(kinds):
     later = [prompts for _, prompts in follower.asked[1:]]
     assert all((prompts.box_xyxy is not None) == ("box" in kinds) for prompts in later)
     assert all((prompts.previous_mask is not None) == ("mask" in kinds) for prompts in later)
+    assert all(prompts.box_follows == ("box" in kinds) for prompts in later)
 
 
 def test_the_answer_is_no_larger_than_what_was_found():
