@@ -70,7 +70,7 @@ def _positions(prompt: Prompt, lattice: Lattice) -> Float64:
     if isinstance(prompt, BoxPrompt):
         return prompt.center_ras[None]
     if isinstance(prompt, ScribblePrompt):
-        path = dense_path(prompt.points_ras, lattice.spacing_mm / 2)
+        path = dense_path(prompt.points_ras, min(lattice.spacing_mm, float(geometry.spacing_ijk.min())) / 2)
         path = path[geometry.contains(path)]
         return path[spread_out(path, len(path) // 2)]
     if isinstance(prompt, LassoPrompt):

@@ -98,6 +98,16 @@ GRIDS = {
 }
 
 
+def test_an_image_of_one_slice_is_a_volume_too():
+    geometry = VolumeGeometry.from_components((1, 70, 80), (1.2, 1.2, 4.0))
+    middle = geometry.to_ras([40, 30, 0])[0]
+    network = Brightness()
+    segment(image_of(ball(geometry, middle, 16), geometry), PointPrompt(middle), network=network)
+    varies = network.seen[0][0, 0].flatten(0, 1).std(dim=0) > 0
+    assert varies.nonzero().tolist() == [[SIDE // 2]]
+    assert network.asked[0][0] == [[SIDE // 2] * 3]
+
+
 @pytest.mark.parametrize("grid", GRIDS)
 def test_a_mask_lands_on_the_structure_however_the_image_is_stored(grid):
     shape, spacing, axes = GRIDS[grid]

@@ -51,6 +51,13 @@ def test_a_scribble_becomes_points_along_it_that_are_in_the_image():
     assert "scribble" in warning
 
 
+def test_a_scribble_that_only_grazes_a_fine_image_still_becomes_a_point():
+    geometry = canonical_geometry(VolumeGeometry.from_components((9, 9, 9), (0.1, 0.1, 0.1)))
+    scribble = ScribblePrompt(np.array([[-0.9, 0.4, 0.4], [0.02, 0.4, 0.4], [0.02, 5.0, 0.4]]))
+    (clicks,), _ = clicks_of((scribble,), Lattice(geometry))
+    assert clicks.positions.tolist() == [[0, 0, 0]]
+
+
 def test_a_lasso_becomes_points_deep_inside_it():
     outline = MIDDLE + np.array([[-12, -8, 0], [12, -8, 0], [12, 8, 0], [-12, 8, 0]])
     (clicks,), _ = clicks_of((LassoPrompt(outline),), LATTICE)
