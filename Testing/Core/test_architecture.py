@@ -23,6 +23,7 @@ BRIDGE = {"MedSegAILib", "MedSegAIEffects"}
 MODULES = {"MedSegAI", "SegmentEditorMedSegAI"}
 TEST_TOOLS = {"Testing", "pytest", "hypothesis", "skimage", "sklearn"}
 PARADIGMS = ("prompt", "fewshot", "diffusion", "incontext")
+MAY_OPEN_NETWORKS = (*PARADIGMS, "training")
 
 # what each part may not import, at any depth of its code; parts are prefixes of module names
 FORBIDDEN: dict[str, set[str]] = {
@@ -94,7 +95,7 @@ def may_open_network_libraries(module: str) -> bool:
     """Tell whether `module` may import torch when it is opened."""
     if "networks" in module.split("."):
         return True
-    return any(is_below(module, f"MedSegAICore.{paradigm}") for paradigm in PARADIGMS)
+    return any(is_below(module, f"MedSegAICore.{part}") for part in MAY_OPEN_NETWORKS)
 
 
 def early_network_imports(source: str, module: str, *, is_package: bool = False) -> list[str]:

@@ -125,7 +125,7 @@ def test_nothing_is_installed_unasked(pip) -> None:
 
     with pytest.raises(PackageMissing, match="not installed"):
         installMissing([MONAI])
-    assert "monai>=1.3" in pip.asked[0]
+    assert "monai>=1.4" in pip.asked[0]
     assert pip.installed == []
 
 
@@ -169,7 +169,7 @@ def test_slicers_packaging_is_used_where_it_exists(pip, monkeypatch) -> None:
     installMissing([MONAI])
 
     ((requirements, options),) = asked
-    assert requirements == ["monai>=1.3"]
+    assert requirements == ["monai>=1.4"]
     assert options["requester"] == "MedSegAI"
     assert options["constraints"].name == "constraints.txt"
     assert pip.asked == pip.installed == []

@@ -351,7 +351,7 @@ def test_missing_packages_are_found_and_installed_on_request(panel, monkeypatch)
 
     press(panel, "Install...")
 
-    assert installed == ["monai>=1.3"]
+    assert installed == ["monai>=1.4"]
     assert "were installed" in panel.ui.packagesText.text
 
 
