@@ -285,6 +285,25 @@ class MedSegAILogic(ScriptedLoadableModuleLogic):
         target = Target(volumeNode, segmentationNode, editor=editor)
         return LikeRun(target, supportModel, settings, onResult, onError, onProgress)
 
+    def modelStore(self, progress=None, cancel=None):
+        """Return the model files on this computer, to get, verify, remove and bundle them.
+
+        >>> logic.modelStore().download("sam_vit_b")
+
+        Parameters
+        ----------
+        progress, cancel
+            As for `segment`.
+
+        Returns
+        -------
+        ModelStore
+            With `files`, `download`, `verify`, `remove`, `bundleOut` and `bundleIn`; each waits until it is done.
+        """
+        from MedSegAILib.gui.model_store import ModelStore
+
+        return ModelStore(progress, cancel)
+
     def models(self):
         """Return the models that `model` can name, as `ModelSpec` by name."""
         from MedSegAICore.models.catalogue import load_catalogue

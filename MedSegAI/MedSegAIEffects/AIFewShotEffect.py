@@ -52,7 +52,7 @@ Not a medical device. Check every result."""
         # opened here, because Slicer makes more effects than it ever shows
         from MedSegAILib.gui.fewshot_panel import FewShotPanel
 
-        self.panel = FewShotPanel(self.parameters)
+        self.panel = FewShotPanel(self.parameters, self._listModels)
         self.scriptedEffect.addOptionsWidget(self.panel.widget)
         ui = self.panel.ui
         ui.addExampleButton.connect("clicked()", self.addExample)
@@ -76,15 +76,17 @@ Not a medical device. Check every result."""
         if self.session is None:
             editor = EffectEditor(self.scriptedEffect)
             self.session = FewShotSession(applicationEngine(), editor, self._showSession, self._useModel)
-        self.panel.setModels()
-        self.updateGUIFromMRML()
+        self.panel.offer.start()
+        self._listModels()
 
     def deactivate(self):
         if self.session is not None:
+            self.panel.offer.stop()
             self.session.close()
 
     def cleanup(self):
         if self.session is not None:
+            self.panel.offer.stop()
             self.session.end()
             self.session = None
 
@@ -181,6 +183,11 @@ Not a medical device. Check every result."""
     def _withPath(path, action):
         if path:
             action(path)
+
+    def _listModels(self):
+        """Show which models there are now, and go on with what can run."""
+        self.panel.setModels()
+        self.updateGUIFromMRML()
 
     def _showSession(self):
         if self.session is not None and self.scriptedEffect.parameterSetNode() is not None:

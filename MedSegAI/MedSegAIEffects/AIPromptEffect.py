@@ -54,7 +54,7 @@ Not a medical device. Check every result."""
         # opened here, because Slicer makes more effects than it ever shows
         from MedSegAILib.gui.prompt_panel import PromptPanel
 
-        self.panel = PromptPanel(self.parameters)
+        self.panel = PromptPanel(self.parameters, self._listModels)
         self.scriptedEffect.addOptionsWidget(self.panel.widget)
         ui = self.panel.ui
         ui.undoPromptButton.connect("clicked()", self.undoPrompt)
@@ -76,13 +76,14 @@ Not a medical device. Check every result."""
         if self.session is None:
             self.session = PromptSession(applicationEngine(), EffectEditor(self.scriptedEffect), self._showSession)
             self._mouse = PromptMouse(self.session, self._mayEdit)
-        self.panel.setModels()
-        self.updateGUIFromMRML()
+        self.panel.offer.start()
+        self._listModels()
         if self.panel.canRun:
             self.session.askRestored()
 
     def deactivate(self):
         if self.session is not None:
+            self.panel.offer.stop()
             self._mouse.stop()
             self.session.close()
 
@@ -175,6 +176,11 @@ Not a medical device. Check every result."""
             return False
         effect = self.scriptedEffect
         return effect.confirmCurrentSegmentVisible() == effect.ConfirmedWithoutDialog
+
+    def _listModels(self):
+        """Show which models there are now, and go on with what can run."""
+        self.panel.setModels()
+        self.updateGUIFromMRML()
 
     def _showSession(self):
         if self.session is not None and self.scriptedEffect.parameterSetNode() is not None:

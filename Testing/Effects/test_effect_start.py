@@ -83,7 +83,7 @@ def test_a_model_without_its_weights_says_so_and_does_not_run(case, monkeypatch,
 
     case.ui.modelSelector.currentIndex = needing
 
-    assert "MB" in case.ui.modelStateLabel.text
+    assert "Needs its weights" in case.ui.modelStateLabel.text
     assert not case.ui.pointToolButton.enabled
     assert not case.session.runs.isRunning
     case.click((55, 50, 10))

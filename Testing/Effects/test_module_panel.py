@@ -4,74 +4,22 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 import slicer
+from Effects.panel_fixtures import *  # noqa: F403
+from Effects.panel_fixtures import rows
 from fakes.models import fake_spec, fake_weights
 from Host import qt_shim as qt
 from Host.nodes import add_segmentation, add_volume
 from MedSegAICore.engine.inspection import Device, Inspection
 from MedSegAICore.models import licences
-from MedSegAICore.models.weights import FOLDER_VARIABLE
-from MedSegAILib.gui import installation, installer, models_panel, module_panel, settings
+from MedSegAILib.gui import installer, models_panel, settings
 
-PRODUCT = Path(__file__).resolve().parents[2] / "MedSegAI"
-TESTING = Path(__file__).resolve().parents[1]
 CPU = Device("cpu", "Processor, 8 cores", 16 << 30)
 GPU = Device("cuda:0", "NVIDIA RTX 4000", 8 << 30)
-
-
-@pytest.fixture
-def modules():
-    return (PRODUCT / "MedSegAI.py",)
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch) -> Path:
-    """The weights folder."""
-    folder = tmp_path / "weights"
-    folder.mkdir()
-    monkeypatch.setenv(FOLDER_VARIABLE, str(folder))
-    return folder
-
-
-@pytest.fixture
-def process(start):
-    """The application's engine process, which knows the fake models."""
-    return start()
-
-
-@pytest.fixture
-def quick_inspection(monkeypatch):
-    """Do not wait for torch."""
-    monkeypatch.setenv("PYTHONPATH", str(TESTING))
-    monkeypatch.setattr(installation, "INSPECT", "fakes.errands:inspect")
-
-
-@pytest.fixture
-def open_panel(desktop, folder, monkeypatch):
-    """Open the module with an engine process."""
-    opened = []
-
-    def open_panel(process):
-        monkeypatch.setattr(module_panel, "applicationEngine", lambda: process)
-        widget = slicer.modules.medsegai.widgetRepresentation().self()
-        widget.enter()
-        opened.append(widget)
-        return widget.panel
-
-    yield open_panel
-    for widget in opened:
-        widget.exit()
-        widget.cleanup()
-
-
-@pytest.fixture
-def panel(open_panel, process, quick_inspection):
-    return open_panel(process)
 
 
 def findings(panel) -> list[str]:
@@ -83,11 +31,6 @@ def press(panel, text: str) -> None:
     buttons = panel.ui.findingsFrame.findChildren(qt.QPushButton)
     (button,) = [button for button in buttons if button.text == text and not button.isHidden()]
     button.click()
-
-
-def rows(tree) -> list[list[str]]:
-    items = [tree.topLevelItem(row) for row in range(tree.topLevelItemCount)]
-    return [[item.text(column) for column in range(tree.columnCount)] for item in items]
 
 
 def test_the_module_says_what_it_is_before_it_is_opened(desktop) -> None:
@@ -124,11 +67,11 @@ def test_the_selected_model_says_what_it_is_good_for_and_what_it_lacks(panel) ->
     tree = panel.ui.modelsTree
     assert "Learns from your prompts alone" in panel.ui.modelText.text
 
-    tree.setCurrentItem(tree.topLevelItem(1))
+    panel.models.select("sam_vit_b")
 
     assert "sam_vit_b_01ec64.pth" in panel.ui.modelText.text
     panel.ui.checkAgainButton.click()
-    assert tree.indexOfTopLevelItem(tree.currentItem()) == 1
+    assert tree.currentItem().text(0) == "SAM ViT-B"
 
 
 @pytest.fixture
@@ -176,7 +119,7 @@ def test_an_acceptance_that_cannot_be_recorded_is_told(panel, strict, tmp_path, 
 
     panel.ui.licenceButton.click()
 
-    assert "cannot be recorded" in panel.ui.importText.text
+    assert "cannot be recorded" in panel.ui.jobText.text
     assert rows(panel.ui.modelsTree)[1][1] == "licence not accepted"
 
 
@@ -189,12 +132,12 @@ def test_a_model_file_is_taken_in(panel, monkeypatch, wait, name, words) -> None
     monkeypatch.setattr(qt.QFileDialog, "getOpenFileName", lambda *_: f"downloads/{name}")
 
     panel.ui.importModelButton.click()
-    assert f"{name} is being recognised" in panel.ui.importText.text
+    assert f"{name} is being recognised" in panel.ui.jobText.text
     assert not panel.ui.importModelButton.enabled
 
     wait(lambda: panel.ui.importModelButton.enabled)
-    assert f"{name} is SAM ViT-B" in panel.ui.importText.text
-    assert words in panel.ui.importText.text
+    assert f"{name} is SAM ViT-B" in panel.ui.jobText.text
+    assert words in panel.ui.jobText.text
 
 
 def test_a_wrong_file_is_refused_in_words(panel, tmp_path, folder, wait) -> None:
@@ -204,7 +147,7 @@ def test_a_wrong_file_is_refused_in_words(panel, tmp_path, folder, wait) -> None
     panel.models.importFile(str(file))
     wait(lambda: panel.ui.importModelButton.enabled)
 
-    assert panel.ui.importText.text == (
+    assert panel.ui.jobText.text == (
         "The file was not taken. The checkpoint notes.pth is cut off or is not a checkpoint."
         " Download the checkpoint again."
     )
@@ -217,7 +160,7 @@ def test_a_crash_while_a_file_is_read_is_told(panel, monkeypatch, wait) -> None:
     panel.models.importFile("a.pth")
     wait(lambda: panel.ui.importModelButton.enabled)
 
-    assert "without an answer" in panel.ui.importText.text
+    assert "without an answer" in panel.ui.jobText.text
 
 
 def test_no_file_is_chosen(panel, monkeypatch) -> None:
@@ -226,7 +169,7 @@ def test_no_file_is_chosen(panel, monkeypatch) -> None:
     panel.ui.importModelButton.click()
 
     assert panel.ui.importModelButton.enabled
-    assert not panel.ui.importText.visible
+    assert not panel.ui.jobText.visible
 
 
 @pytest.mark.slow
@@ -241,8 +184,8 @@ def test_a_real_checkpoint_is_recognised_tried_and_copied(panel, tmp_path, folde
     panel.models.importFile(str(file))
     wait(lambda: panel.ui.importModelButton.enabled, 60)
 
-    assert "downloaded.pth is SAM ViT-B, but not the file that its authors publish" in panel.ui.importText.text
-    assert [path.name for path in folder.iterdir()] == ["sam_vit_b_01ec64.pth"]
+    assert "downloaded.pth is SAM ViT-B, but not the file that its authors publish" in panel.ui.jobText.text
+    assert [path.name for path in folder.iterdir() if path.is_file()] == ["sam_vit_b_01ec64.pth"]
     assert ["SAM ViT-B", "ready"] in [row[:2] for row in rows(panel.ui.modelsTree)]
 
 

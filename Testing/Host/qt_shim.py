@@ -25,6 +25,14 @@ class QProcess(QtCore.QProcess):
         return super().write(data)
 
 
+class QInputDialog(QtWidgets.QInputDialog):
+    """A dialog whose questions are answered by the choice alone, also if it was cancelled."""
+
+    @staticmethod
+    def getItem(*arguments) -> str:
+        return QtWidgets.QInputDialog.getItem(*arguments)[0]
+
+
 class QFileDialog(QtWidgets.QFileDialog):
     """A dialog whose questions are answered by a path alone, without the filter."""
 

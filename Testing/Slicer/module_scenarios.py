@@ -91,7 +91,7 @@ def a_file_that_is_no_model_is_refused(case):
 
         case.wait_until(lambda: case.ui.importModelButton.enabled)
 
-    assert case.ui.importText.text.startswith("The file was not taken.")
+    assert case.ui.jobText.text.startswith("The file was not taken.")
 
 
 def no_network_library_is_loaded_into_slicer(case):

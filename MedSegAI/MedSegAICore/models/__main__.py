@@ -72,11 +72,11 @@ def download(options: argparse.Namespace, run: Run) -> None:
     sources = Sources(options.mirror, options.offline_folder).or_else(Sources.from_environment())
     store = WeightsStore()
     for spec in described(options.models):
-        weights_of(spec)
-        if needs_acceptance(spec) and (options.accept_licence or _is_accepted(spec)):
-            accept_licence(spec)
-        stored = store.download(spec, sources, run)
-        say(f"{spec.name}: {stored.place.file}{'' if stored.is_published else _unpublished(spec)}")
+        for one in (*described([spec.base] if spec.base else []), spec):
+            if needs_acceptance(one) and (options.accept_licence or _is_accepted(one)):
+                accept_licence(one)
+            stored = store.download(one, sources, run)
+            say(f"{one.name}: {stored.place.file}{'' if stored.is_published else _unpublished(one)}")
 
 
 def verify(options: argparse.Namespace, run: Run) -> None:

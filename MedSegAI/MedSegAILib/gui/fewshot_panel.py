@@ -13,6 +13,7 @@ from slicer.i18n import tr as _
 from ..mrml.support_files import SUFFIX, keptModels
 from .fewshot_settings import NO_MODEL, supportModelPath
 from .model_choice import modelChoices
+from .model_offer import ModelOffer
 from .resources import resourcePath
 
 SWATCH = 12
@@ -26,9 +27,11 @@ class FewShotPanel:
     ----------
     parameters
         The `EffectParameters` of the effect.
+    onModelsChange
+        Called when a method may be able to run that could not before.
     """
 
-    def __init__(self, parameters):
+    def __init__(self, parameters, onModelsChange):
         self._parameters = parameters
         self.widget = slicer.util.loadUI(resourcePath("UI/AIFewShot.ui"))
         self.ui = slicer.util.childWidgetVariables(self.widget)
@@ -36,6 +39,7 @@ class FewShotPanel:
         for selector in (self.ui.exampleVolumeSelector, self.ui.exampleSegmentationSelector):
             selector.setMRMLScene(slicer.mrmlScene)
         self._methods, self._models, self._shown = {}, [], {}
+        self.offer = ModelOffer(self.ui.methodStateLabel, onModelsChange)
         self.ui.methodSelector.connect("currentIndexChanged(int)", self._chooseMethod)
         self.ui.supportModelSelector.connect("currentIndexChanged(int)", self._chooseModel)
         parameters.bindSlider(self.ui.probabilitySlider, "Threshold")
@@ -98,7 +102,7 @@ class FewShotPanel:
     def _showMethod(self):
         names, name = [BEST, *self._methods], self._parameters.text("Method")
         _setIndex(self.ui.methodSelector, names.index(name) if name in names else -1)
-        self.ui.methodStateLabel.text = self._methodState(name)
+        self.offer.show(self._methods.get(name), self._methodState(name))
 
     def _methodState(self, name):
         if name == BEST:

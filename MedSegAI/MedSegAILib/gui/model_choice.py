@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from MedSegAICore.models.catalogue import ModelSpec, load_catalogue
 from slicer.i18n import tr as _
 
+from .model_jobs import sizeText
 from .model_state import ModelState, State, modelState
 from .packages import neededPackages
 
@@ -42,15 +43,14 @@ class ModelChoice:
         if self.isReady:
             return _("Ready. {advice}").format(advice=self.spec.advice)
         if self.model.state is State.PACKAGE_MISSING:
-            text = _("Needs Python packages ({names}). Install them in the module MedSegAI.")
+            text = _("Needs Python packages ({names}).")
             return text.format(names=", ".join(self.model.missingPackages))
         weights = self.spec.weights
         if self.model.state is State.LICENCE_NOT_ACCEPTED:
-            text = _("Its licence ({licence}) must be accepted first. Read and accept it in the module MedSegAI.")
+            text = _("Its licence ({licence}) must be accepted first.")
             return text.format(licence=weights.licence)
-        return _("Needs its weights ({size} MB, licence {licence}). Get them in the module MedSegAI.").format(
-            size=(weights.size_bytes or 0) // 1_000_000, licence=weights.licence
-        )
+        known = [sizeText(weights.size_bytes), _("licence {licence}").format(licence=weights.licence)]
+        return _("Needs its weights ({known}).").format(known=", ".join(filter(None, known)))
 
     def takes(self, kind):
         """Tell whether the model understands a kind of prompt: point, box, scribble, lasso or mask."""

@@ -10,6 +10,7 @@ from .doctor import Repair, examine, summary
 from .doctor_panel import DoctorPanel
 from .engine_panel import EnginePanel
 from .installation import Installation
+from .model_jobs import modelJobs
 from .models_panel import ModelsPanel, showWeightsFolder
 from .packages_panel import PackagesPanel
 from .resources import resourcePath
@@ -24,7 +25,7 @@ class ModulePanel:
         self.ui = ui = slicer.util.childWidgetVariables(self.widget)
         engine = applicationEngine()
         self.installation = Installation(engine, self._show)
-        self.models = ModelsPanel(ui, self._show)
+        self.models = ModelsPanel(ui, modelJobs(), self._show)
         self.engine = EnginePanel(ui, engine, self.installation.look)
         self.packages = PackagesPanel(ui, self.engine.restart)
         self.doctor = DoctorPanel(ui, self._repairs())

@@ -6,6 +6,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from .model_choice import modelChoices
+from .model_offer import ModelOffer
 from .prompt_settings import BOX, LASSO, POINT, SCRIBBLE
 from .resources import resourcePath
 
@@ -17,13 +18,16 @@ class PromptPanel:
     ----------
     parameters
         The `EffectParameters` of the effect.
+    onModelsChange
+        Called when a model may be able to run that could not before.
     """
 
-    def __init__(self, parameters):
+    def __init__(self, parameters, onModelsChange):
         self._parameters = parameters
         self.widget = slicer.util.loadUI(resourcePath("UI/AIPrompt.ui"))
         self.ui = slicer.util.childWidgetVariables(self.widget)
         self._models = {}
+        self.offer = ModelOffer(self.ui.modelStateLabel, onModelsChange)
         self._bind()
 
     def setModels(self):
@@ -109,7 +113,7 @@ class PromptPanel:
         wasBlocked = ui.modelSelector.blockSignals(True)
         ui.modelSelector.currentIndex = names.index(name) if name in names else -1
         ui.modelSelector.blockSignals(wasBlocked)
-        ui.modelStateLabel.text = self.modelState
+        self.offer.show(choice, self.modelState)
         kinds = {
             "point": (ui.pointToolButton,),
             "box": (ui.boxToolButton, ui.regionButton),

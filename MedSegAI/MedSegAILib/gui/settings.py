@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import qt
 from MedSegAICore.engine.cache import GIBIBYTE
+from MedSegAICore.models.store.sources import Sources
 
 AUTOMATIC = "auto"
 DEVICE = "MedSegAI/Device"
 CACHE_GIGABYTES = "MedSegAI/CacheGigabytes"
+MIRROR = "MedSegAI/Mirror"
+OFFLINE_FOLDER = "MedSegAI/OfflineFolder"
 
 
 def device() -> str:
@@ -31,3 +34,18 @@ def setCacheGigabytes(size: int) -> None:
 def cacheBytes() -> int:
     """Return the same in bytes."""
     return cacheGigabytes() * GIBIBYTE
+
+
+def ownSources() -> Sources:
+    """Return where the user wants model files to be looked for."""
+    return Sources(str(qt.QSettings().value(MIRROR, "")), str(qt.QSettings().value(OFFLINE_FOLDER, "")))
+
+
+def setOwnSources(sources: Sources) -> None:
+    qt.QSettings().setValue(MIRROR, sources.mirror)
+    qt.QSettings().setValue(OFFLINE_FOLDER, sources.offline_folder)
+
+
+def sources() -> Sources:
+    """Return where model files are looked for: what is not chosen here, the environment variables say."""
+    return ownSources().or_else(Sources.from_environment())

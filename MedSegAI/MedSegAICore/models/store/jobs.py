@@ -17,8 +17,12 @@ from .store import WeightsStore, weights_of
 
 
 def download_model(model: str, mirror: str, offline_folder: str, run: Run) -> dict[str, Any]:
-    """Get the checkpoint of a model; return its name and whether it is the published one."""
-    stored = WeightsStore().download(described([model])[0], Sources(mirror, offline_folder), run)
+    """Get the checkpoint of a model, after that of the model that it builds on; say what is there now."""
+    spec, sources = described([model])[0], Sources(mirror, offline_folder)
+    specs = [*described([spec.base] if spec.base else []), spec]
+    for number, one in enumerate(specs):
+        share = run.part(number / len(specs), (number + 1) / len(specs))
+        stored = WeightsStore().download(one, sources, share)
     return {"filename": stored.weights.filename, "is_published": stored.is_published}
 
 
