@@ -62,7 +62,7 @@ def without_names(text: str, case: Case) -> str:
     files = [("the image", case.image), *((f"the file of '{column}'", file) for column, file in case.prompts)]
     for words, file in files:
         for name in (str(file), file.as_posix(), file.name):
-            text = text.replace(f"'{name}'", words).replace(name, words)
+            text = text.replace(f" file '{name}'", " file").replace(f"'{name}'", words).replace(name, words)
     return text[:1].upper() + text[1:]
 
 

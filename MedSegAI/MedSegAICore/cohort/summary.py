@@ -22,8 +22,8 @@ FEWEST = 5
 FARTHEST = 3.5
 """Robust z-score of the logarithm of a volume beyond which it is an outlier (Iglewicz & Hoaglin 1993)."""
 
-FLATTEST = 0.05
-"""Least robust standard deviation of the logarithm: volumes that differ by less are never outliers."""
+FLATTEST = 0.1
+"""Least robust standard deviation of the logarithm: a volume within 30 % of the usual one is never an outlier."""
 
 
 @dataclass(frozen=True)
