@@ -27,7 +27,7 @@ def built(name: str, weights=None):
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
     """Zeros in the shapes of ViT-B."""
-    file = tmp_path_factory.mktemp("weights") / "vit_b.pth"
+    file = tmp_path_factory.mktemp("weights") / "sam_vit_b.pth"
     shapes = {name: tensor.shape for name, tensor in Sam(ARCHITECTURES["vit_b"]).state_dict().items()}
     torch.save({name: torch.zeros(1).expand(shape).clone() for name, shape in shapes.items()}, file)
     return file
