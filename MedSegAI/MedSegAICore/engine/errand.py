@@ -60,9 +60,9 @@ def read_progress(line: bytes) -> tuple[float, str] | None:
     """Return the fraction [0, 1] and the words that a line tells; None if it is something else."""
     try:
         fraction, words = json.loads(line)["progress"]
+        return float(fraction), str(words)
     except (ValueError, KeyError, TypeError):
         return None
-    return float(fraction), str(words)
 
 
 def read_answer(data: bytes) -> Any:

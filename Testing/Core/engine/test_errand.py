@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from MedSegAICore.engine.errand import START, read_answer, run_errand
+from MedSegAICore.engine.errand import START, read_answer, read_progress, run_errand
 from MedSegAICore.engine.inspection import Inspection
-from MedSegAICore.errors import EngineFault, WeightsMissing
+from MedSegAICore.errors import Cancelled, EngineFault, WeightsMissing
 
 TESTING = Path(__file__).resolve().parents[2]
 PACKAGES = TESTING.parent / "MedSegAI"
@@ -71,3 +71,33 @@ def test_a_missing_torch_is_no_error_but_a_damaged_one_is(monkeypatch) -> None:
 
     assert missing.torch_version == ""
     assert missing.gpus == ()
+
+
+def test_progress_comes_before_the_answer(tmp_path) -> None:
+    command = [sys.executable, "-c", START, str(PACKAGES), "fakes.errands:tell", "{}"]
+    environment = os.environ | {"PYTHONPATH": str(TESTING)}
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        lines = list(process.stdout)
+
+    told = [read_progress(line) for line in lines]
+    assert told[0] == (0.0, "step 0")
+    assert len(told) > 3
+    assert told[-1] is None
+    assert read_answer(b"".join(lines)) == "told"
+
+
+def test_closing_the_input_cancels_what_listens(tmp_path) -> None:
+    command = [sys.executable, "-c", START, str(PACKAGES), "fakes.errands:obey", "{}"]
+    environment = os.environ | {"PYTHONPATH": str(TESTING)}
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        process.stdin.close()
+        rest = process.stdout.read()
+
+    with pytest.raises(Cancelled):
+        read_answer(rest)
+
+
+@pytest.mark.parametrize("line", [b"", b"{", b"[]", b'{"progress": 1}', b'{"progress": ["a", "b"]}', b'{"result": 1}'])
+def test_what_is_no_progress_is_told_apart(line) -> None:
+    assert read_progress(line) is None
