@@ -21,6 +21,7 @@ from MedSegAICore.networks.sam_med2d import SamMed2d
 from MedSegAICore.networks.tiny_vit import TinyVitArchitecture
 from MedSegAICore.prompt.picture import network_input
 from MedSegAICore.prompt.sam import SamSegmenter, build
+from MedSegAICore.prompt.sam_networks import VARIANTS, Variant
 from MedSegAICore.prompt.segmenter import SliceImage, SlicePrompts
 from MedSegAICore.request import IntensityWindow
 from PIL import Image
@@ -336,3 +337,24 @@ def test_the_features_of_a_slice_are_the_embedding_alone(network):
 def test_the_features_of_a_stretched_slice_cover_all_of_it():
     segmenter = segmenter_of("sam_med2d_b", filled(SamMed2d(TINY), 1))
     assert segmenter.slice_features(slice_of(levels_of(1, (100, 180))), Run()).shape == (256, 16, 16)
+
+
+def test_every_entry_names_a_network_with_the_published_number_of_tensors():
+    specs = [spec for spec in load_catalogue().values() if spec.entry == "MedSegAICore.prompt.sam:build"]
+    counts = {spec.name: len(VARIANTS[spec.architecture].sized(spec.input.size).build().state_dict()) for spec in specs}
+    on_hq = {"hq_sam_vit_b": 339, "hq_sam_vit_l": 507, "hq_sam_vit_h": 619, "hq_sam_vit_tiny": 464}
+    small = {"mobile_sam": 439, "lite_medsam": 435, "sam_med2d_b": 386}
+    as_sam = dict.fromkeys(("sam_vit_b", "medsam_vit_b", "medicosam_vit_b", "scribbleprompt_sam_vit_b"), 314)
+    assert counts == {"sam_vit_l": 482, "sam_vit_h": 594, **as_sam, **on_hq, **small}
+
+
+def test_a_checkpoint_for_pictures_of_another_size_gets_its_positions_stretched_and_says_so():
+    variant = Variant(HqSam, TINY)
+    state, warnings = variant.sized(128).adapt(filled(variant.build(), 1).state_dict())
+    assert state["image_encoder.pos_embed"].shape == (1, 8, 8, TINY.width)
+    assert len(warnings) == 1
+    variant.sized(128).build().load_state_dict(state, assign=True)
+    small = Variant(MobileSam, SMALL_TINY_VIT)
+    state, warnings = small.sized(128).adapt(small.build().state_dict())
+    assert warnings == ()
+    small.sized(128).build().load_state_dict(state, assign=True)
