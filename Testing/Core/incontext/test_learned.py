@@ -1,0 +1,89 @@
+"""The default: what few-shot segmentation learns of the examples of a task."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from fakes.people import person
+from MedSegAICore.engine.cache import ByteBoundedCache
+from MedSegAICore.engine.run import CancelToken, Run
+from MedSegAICore.errors import Cancelled
+from MedSegAICore.fewshot.examples import Example
+from MedSegAICore.fewshot.registered.learner import RegisteredLearner
+from MedSegAICore.incontext.context_example import ContextExample
+from MedSegAICore.incontext.learned import LearnedModel, lessons_of, slice_image
+from MedSegAICore.incontext.question import Question
+from MedSegAICore.prompts import SlicePlane
+from MedSegAICore.request import SliceScope, VolumeScope
+from MedSegAICore.volume import VolumePatch
+
+LABELS = ("liver", "kidney")
+
+
+class CountingLearner(RegisteredLearner):
+    fits = 0
+
+    def fit(self, examples, run, seed=0):
+        CountingLearner.fits += 1
+        return super().fit(examples, run, seed)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return LearnedModel("registered_context", CountingLearner("registered"), ByteBoundedCache(1 << 28))
+
+
+def dice(one, other) -> float:
+    return 2 * (one & other).sum() / (one.sum() + other.sum())
+
+
+def cut(example: Example, place: int, labels=LABELS) -> ContextExample:
+    image = slice_image(example.image.canonical(), 0, place)
+    masks = {
+        label: VolumePatch.whole(example.masks[label].canonical().full()[place : place + 1], image.geometry)
+        for label in labels
+    }
+    return ContextExample(Example(image, masks), position=(place + 0.5) / 18)
+
+
+def test_volumes_teach_about_volumes_and_are_learned_from_once(model, contexts, query):
+    question = Question(query.image, contexts[:2], LABELS, "volumes")
+    answer, before = model.answer(question, Run()), CountingLearner.fits
+    for label in LABELS:
+        assert dice(answer.probabilities[label].full() >= 0.5, query.masks[label].full()) > 0.85
+    assert set(answer.quality) == set(LABELS)
+    assert 0 < answer.uncertainty.array.max() <= 1
+    model.answer(question, Run())
+    assert CountingLearner.fits == before
+
+
+def test_slices_teach_about_the_slices_of_a_volume(model, contexts, query):
+    ends = query.image.geometry.to_ras([[0, 0, 8], [0, 0, 9]])
+    slices = tuple(cut(context.example, 9, ("liver",)) for context in contexts[:2])
+    question = Question(query.image, slices, ("liver",), "slices", VolumeScope(range_ras=ends))
+    found = model.answer(question, Run()).probabilities["liver"].full() >= 0.5
+    assert not np.delete(found, [8, 9], axis=0).any()
+    assert dice(found[8:10], query.masks["liver"].full()[8:10]) > 0.7
+
+
+def test_volumes_teach_about_a_single_slice(model, contexts, query):
+    scope = SliceScope(SlicePlane.of_slice(query.image.geometry, 0, 9))
+    answer = model.answer(Question(query.image, contexts[:2], ("liver",), "one slice", scope), Run())
+    found = answer.probabilities["liver"].full() >= 0.5
+    assert dice(found[9], query.masks["liver"].full()[9]) > 0.7
+    assert not np.delete(found, 9, axis=0).any()
+
+
+def test_structures_are_taught_apart_where_not_every_example_shows_them():
+    both = person(0)
+    one = Example(both.image, {"kidney": both.masks["kidney"]})
+    assert [lesson.labels for lesson in lessons_of([both, both], LABELS)] == [LABELS]
+    apart = lessons_of([both, one], LABELS)
+    assert [(lesson.labels, len(lesson.examples)) for lesson in apart] == [(("liver",), 1), (("kidney",), 2)]
+
+
+def test_a_cancel_is_noticed(model, contexts, query):
+    token = CancelToken()
+    token.cancel()
+    with pytest.raises(Cancelled):
+        model.answer(Question(query.image, contexts[:2], LABELS, "cancelled"), Run(cancel=token))
