@@ -51,9 +51,9 @@ def attempt(job: CaseJob, engine: Engine, run: Run) -> Outcome:
         return Outcome(job, error=_in_words(error, job), ends_the_run=isinstance(error, ENDS_THE_RUN))
 
 
-def failed(job: CaseJob, error: MedSegAIError) -> Outcome:
+def failed(job: CaseJob, error: MedSegAIError, *, ends_the_run: bool = False) -> Outcome:
     """Return the outcome of a case that is not tried again."""
-    return Outcome(job, error=_in_words(error, job), is_final=True)
+    return Outcome(job, error=_in_words(error, job), ends_the_run=ends_the_run, is_final=True)
 
 
 def _in_words(error: Exception, job: CaseJob) -> dict[str, str]:

@@ -24,8 +24,9 @@ SUMMARY_SECONDS = 30.0
 class Worker(Protocol):
     """What does cases, here or elsewhere."""
 
-    slots: int
-    """How many cases are given to it at once: never more than it can work on, so that the others wait here."""
+    @property
+    def slots(self) -> int:
+        """How many cases are given to it at once: never more than it can work on, so that the others wait here."""
 
     def submit(self, job: CaseJob) -> None:
         """Take a case."""

@@ -1,0 +1,41 @@
+"""What goes wrong on a worker of a cluster."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+from fakes.models import fake_engine
+from MedSegAICore.cohort.attempt import attempt
+from MedSegAICore.engine.run import Run
+
+STEP = 0.3
+
+
+def quick(job, versions):
+    """Segment with a model that takes no time."""
+    return attempt(job, fake_engine(), Run())
+
+
+def slow(job, versions):
+    """Take a moment, so that there is time to end the worker."""
+    time.sleep(STEP)
+    return quick(job, versions)
+
+
+def deadly(job, versions):
+    """End the worker at one case, every time."""
+    if job.case.name == "p1":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return slow(job, versions)
+
+
+def hungry(job, versions):
+    """Take all memory at one case."""
+    if job.case.name == "p1":
+        taken = []
+        while True:
+            taken.append(b"x" * (16 << 20))
+            time.sleep(0.01)
+    return quick(job, versions)
