@@ -93,6 +93,15 @@ class Fields:
             self.refuse(name, "must be an object of texts")
         return dict(value)
 
+    def list_of_texts(self, name: str) -> list[str]:
+        """Return a list of strings, each there once."""
+        values = self._take(name)
+        if not isinstance(values, list) or not all(isinstance(text, str) and text for text in values):
+            self.refuse(name, "must be a list of texts")
+        if len(set(values)) < len(values):
+            self.refuse(name, "must not name anything twice")
+        return list(values)
+
     def value(self, name: str) -> Any:
         """Return whatever the field holds."""
         return self._take(name)

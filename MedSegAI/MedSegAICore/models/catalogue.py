@@ -10,13 +10,13 @@ from typing import Any
 
 from ..errors import InvalidCatalogue
 from ..fields import Fields
-from ..prompt.segmenter import PROMPT_KINDS, Capabilities
+from ..prompt.segmenter import MODALITIES, PROMPT_KINDS, Capabilities
 from ..resources import resource_folder
 from .decoding_spec import AS_SAM, DecodingSpec, read_decoding
 from .input_spec import InputSpec, read_input
 from .weights_spec import WeightsSpec, parse_weights
 
-PARADIGMS = ("prompt", "fewshot", "incontext")
+PARADIGMS = ("prompt", "fewshot", "incontext", "diffusion")
 DIMENSIONS = frozenset({2, 3})
 
 
@@ -126,11 +126,23 @@ def _entry(fields: Fields) -> str:
 
 
 def _capabilities(part: Fields, paradigm: str) -> Capabilities:
-    # only promptable models are prompted
-    prompts = PROMPT_KINDS if paradigm == "prompt" else frozenset[str]()
-    capabilities = Capabilities(_some_of(part, "prompts", prompts), _some_of(part, "dimensions", DIMENSIONS))
+    # examples take the place of prompts
+    prompts = PROMPT_KINDS if paradigm in ("prompt", "diffusion") else frozenset[str]()
+    capabilities = Capabilities(
+        prompts=_some_of(part, "prompts", prompts),
+        dimensions=_some_of(part, "dimensions", DIMENSIONS),
+        modalities=_modalities(part),
+        labels=tuple(part.list_of_texts("labels")),
+    )
     part.finish()
     return capabilities
+
+
+def _modalities(part: Fields) -> tuple[str, ...]:
+    modalities = part.list_of_texts("modalities")
+    if not modalities or not set(modalities) <= set(MODALITIES) or ("any" in modalities and len(modalities) > 1):
+        part.refuse("modalities", f"must list some of {', '.join(MODALITIES)}, and nothing beside 'any'")
+    return tuple(modalities)
 
 
 def _some_of(part: Fields, name: str, allowed: frozenset[Any]) -> frozenset[Any]:

@@ -5,7 +5,7 @@ The network takes no prompts: it gives every pixel to one of eight organs or to 
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,9 +25,6 @@ from ..models.store.trust import trusted_weights
 from ..networks.sam import ARCHITECTURES, Sam
 from ..networks.samed import VIT_B, Samed, SamedAddition
 from .segmenter import Capabilities, Float32, Mask, SliceAnswer, SliceImage, SlicePrompts
-
-ORGANS = ("spleen", "right kidney", "left kidney", "gallbladder", "liver", "stomach", "aorta", "pancreas")
-"""What the published addition labels, in its order; the background comes before them."""
 
 LOWEST_HU, HIGHEST_HU = -125.0, 275.0
 """Intensities [HU] that become 0 and 1."""
@@ -131,7 +128,7 @@ class SamedSegmenter:
             return self._logits(image, run)
 
         logits, warnings = with_one_retry(lambda: self._logits(image, run), in_small_steps, SMALLER)
-        answer = organ_pointed_at(logits, prompts)
+        answer = organ_pointed_at(logits, prompts, self.capabilities.labels)
         return replace(answer, warnings=(*warnings, *answer.warnings))
 
     @torch.inference_mode()
@@ -163,7 +160,7 @@ def network_input(pixels: Float32, side: int) -> Float32:
     return picture
 
 
-def organ_pointed_at(logits: Float32, prompts: SlicePrompts) -> SliceAnswer:
+def organ_pointed_at(logits: Float32, prompts: SlicePrompts, organs: Sequence[str]) -> SliceAnswer:
     """Return the organ that prompts point at.
 
     Parameters
@@ -172,6 +169,8 @@ def organ_pointed_at(logits: Float32, prompts: SlicePrompts) -> SliceAnswer:
         (1 + organs, rows, columns), the background first.
     prompts
         What was drawn on the slice.
+    organs
+        Names of the organs.
     """
     shape = (logits.shape[1], logits.shape[2])
     inside, outside = _pointed_at(prompts, shape)
@@ -181,10 +180,10 @@ def organ_pointed_at(logits: Float32, prompts: SlicePrompts) -> SliceAnswer:
     label = 1 + int(np.argmax(score[1:]))
     margin = logits[label] - np.delete(logits, label, axis=0).max(axis=0)
     if not (margin[inside] > 0).any():
-        nothing = f"The model sees none of its organs there. It knows: {', '.join(ORGANS)}."
+        nothing = f"The model sees none of its organs there. It knows: {', '.join(organs)}."
         return SliceAnswer(np.zeros(shape, np.float32), warnings=(nothing,))
     taken = (
-        f"The model takes this for the {ORGANS[label - 1]}. Prompts choose the organ, but do not change its outline."
+        f"The model takes this for the {organs[label - 1]}. Prompts choose the organ, but do not change its outline."
     )
     return SliceAnswer(expit(margin), warnings=(taken,))
 

@@ -17,6 +17,20 @@ Float32 = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 PROMPT_KINDS = frozenset({"point", "box", "scribble", "lasso", "mask"})
+MODALITIES = (
+    "any",
+    "CT",
+    "MR",
+    "X-ray",
+    "ultrasound",
+    "mammography",
+    "OCT",
+    "endoscopy",
+    "dermoscopy",
+    "fundus photography",
+    "microscopy",
+    "photographs",
+)
 
 
 @dataclass(frozen=True)
@@ -29,10 +43,16 @@ class Capabilities:
         Kinds of prompts it understands, out of `PROMPT_KINDS`.
     dimensions
         2 for slices, 3 for whole volumes.
+    modalities
+        Kinds of images it was trained on, out of `MODALITIES`; `any` for a model that learns from the image itself.
+    labels
+        The structures that it knows, in the order of its classes; none if it takes whatever is pointed at.
     """
 
     prompts: frozenset[str]
     dimensions: frozenset[int]
+    modalities: tuple[str, ...] = ("any",)
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -41,7 +41,7 @@ class ModelChoice:
     def state(self):
         """State in words, and what the model is good for."""
         if self.isReady:
-            return _("Ready. {advice}").format(advice=self.spec.advice)
+            return _("Ready. {advice}").format(advice=" ".join(filter(None, [self.trainedOn, self.spec.advice])))
         if self.model.state is State.PACKAGE_MISSING:
             text = _("Needs Python packages ({names}).")
             return text.format(names=", ".join(self.model.missingPackages))
@@ -51,6 +51,12 @@ class ModelChoice:
             return text.format(licence=weights.licence)
         known = [sizeText(weights.size_bytes), _("licence {licence}").format(licence=weights.licence)]
         return _("Needs its weights ({known}).").format(known=", ".join(filter(None, known)))
+
+    @property
+    def trainedOn(self):
+        """What images the model has learned from, in words; empty if it learns from the image itself."""
+        modalities = self.spec.capabilities.modalities
+        return "" if modalities == ("any",) else _("Trained on {modalities}.").format(modalities=", ".join(modalities))
 
     def takes(self, kind):
         """Tell whether the model understands a kind of prompt: point, box, scribble, lasso or mask."""

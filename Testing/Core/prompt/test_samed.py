@@ -17,7 +17,7 @@ from MedSegAICore.models.checkpoint import file_sha256
 from MedSegAICore.networks.sam import Sam, SamArchitecture
 from MedSegAICore.networks.samed import SamedAddition
 from MedSegAICore.prompt import samed
-from MedSegAICore.prompt.samed import ORGANS, SMALLER, SamedSegmenter, build, network_input, organ_pointed_at
+from MedSegAICore.prompt.samed import SMALLER, SamedSegmenter, build, network_input, organ_pointed_at
 from MedSegAICore.prompt.segmenter import SliceImage, SlicePrompts
 from MedSegAICore.prompts import PointPrompt, SlicePlane
 from MedSegAICore.request import IntensityWindow, PromptTask, SegmentationRequest, SliceScope
@@ -28,6 +28,7 @@ from tiny_sam import PLAN, random_state, textured_slice
 
 NAME = "samed_vit_b"
 BASE = SamArchitecture(width=32, depth=2, heads=2, global_blocks=(1,), image_size=128)
+ORGANS = load_catalogue()[NAME].capabilities.labels
 TINY = replace(BASE, image_size=64)
 NO_POINTS = np.empty((0, 2)), np.empty(0, np.bool_)
 
@@ -110,7 +111,7 @@ def test_every_kind_of_prompt_chooses_the_organ_it_lies_on():
         (SlicePrompts(*NO_POINTS, box, previous_mask=at_right.astype(np.float32)), spleen),
     )
     for asked, (columns, name) in cases:
-        answer = organ_pointed_at(drawn_logits(), asked)
+        answer = organ_pointed_at(drawn_logits(), asked, ORGANS)
         expected = np.zeros((20, 30), np.bool_)
         expected[:, columns] = True
         np.testing.assert_array_equal(answer.probability > 0.5, expected)
@@ -119,12 +120,12 @@ def test_every_kind_of_prompt_chooses_the_organ_it_lies_on():
 
 def test_a_click_outside_speaks_against_the_organ_it_lies_on():
     points, positive = np.array([[9.0, 4], [20, 4], [3, 4]]), np.array([True, True, False])
-    answer = organ_pointed_at(drawn_logits(), SlicePrompts(points, positive))
+    answer = organ_pointed_at(drawn_logits(), SlicePrompts(points, positive), ORGANS)
     assert "spleen" in answer.warnings[0]
 
 
 def test_pointing_at_no_organ_gives_nothing_and_says_what_is_known():
-    answer = organ_pointed_at(drawn_logits(), clicks((15, 10)))
+    answer = organ_pointed_at(drawn_logits(), clicks((15, 10)), ORGANS)
     assert not answer.probability.any()
     assert all(organ in answer.warnings[0] for organ in ORGANS)
 
@@ -133,7 +134,7 @@ def test_the_probability_compares_the_organ_with_its_strongest_rival():
     logits = np.random.default_rng(3).normal(size=(9, 6, 7)).astype(np.float32) * 3
     row, column = np.argwhere(logits.argmax(axis=0) > 0)[0]
     organ = logits[:, row, column].argmax()
-    answer = organ_pointed_at(logits, clicks((column, row)))
+    answer = organ_pointed_at(logits, clicks((column, row)), ORGANS)
     chances = softmax(logits, axis=0)
     rival = np.delete(chances, organ, axis=0).max(axis=0)
     np.testing.assert_allclose(answer.probability, chances[organ] / (chances[organ] + rival), rtol=1e-4)
