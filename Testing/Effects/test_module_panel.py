@@ -91,18 +91,18 @@ def test_a_licence_is_shown_accepted_and_withdrawn(panel, strict, monkeypatch) -
     asked, answers = [], [False, True]
     monkeypatch.setattr(slicer.util, "confirmOkCancelDisplay", lambda text: (asked.append(text), answers.pop(0))[1])
     ui = panel.ui
-    assert rows(ui.modelsTree)[1][1] == "licence not accepted"
+    assert rows(ui.modelsTree)[1][1] == "accept licence"
     assert f'<a href="{strict.weights.licence_url}">CC-BY-NC-4.0</a>' in ui.modelText.text
 
     ui.licenceButton.click()
-    assert rows(ui.modelsTree)[1][1] == "licence not accepted"
+    assert rows(ui.modelsTree)[1][1] == "accept licence"
     ui.licenceButton.click()
     assert rows(ui.modelsTree)[1][1] == "file missing"
     assert all(f'<a href="{strict.weights.licence_url}">CC-BY-NC-4.0</a>' in text for text in asked)
     assert ui.licenceButton.text == "No longer accept the licence"
 
     ui.licenceButton.click()
-    assert rows(ui.modelsTree)[1][1] == "licence not accepted"
+    assert rows(ui.modelsTree)[1][1] == "accept licence"
     assert len(asked) == 2
 
 
@@ -120,7 +120,7 @@ def test_an_acceptance_that_cannot_be_recorded_is_told(panel, strict, tmp_path, 
     panel.ui.licenceButton.click()
 
     assert "cannot be recorded" in panel.ui.jobText.text
-    assert rows(panel.ui.modelsTree)[1][1] == "licence not accepted"
+    assert rows(panel.ui.modelsTree)[1][1] == "accept licence"
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,7 @@ class ctkCollapsibleGroupBox(qt.QGroupBox):
         for child in self.children():
             if isinstance(child, qt.QWidget):
                 child.setVisible(not collapsed)
+        self.setMaximumHeight(HEADER_HEIGHT if collapsed else 16777215)  # QWIDGETSIZE_MAX
 
     collapsed = qt.Property(bool, lambda self: self._collapsed, _setCollapsed)
 

@@ -44,7 +44,10 @@ def weights_folders() -> tuple[Path, ...]:
 
 
 def user_data_folder() -> Path:
-    """Return the folder of what MedSegAI keeps for this user."""
+    """Return the folder of what MedSegAI keeps for this user.
+
+    It is the one that platformdirs would name; a few lines are less than a package that has to be there first.
+    """
     return _data_folder() / "MedSegAI"
 
 

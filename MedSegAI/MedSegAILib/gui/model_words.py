@@ -30,11 +30,8 @@ def downloadText(model: ModelState) -> str:
 def description(model: ModelState) -> str:
     """Return what the model is good for, what it lacks, and what is known about its file."""
     parts = [model.spec.advice]
-    if model.state is State.LICENCE_NOT_ACCEPTED:
-        more = _('Its licence, <a href="{url}">{licence}</a>, must be accepted before it can be used.')
-        parts.append(more.format(url=model.spec.weights.licence_url, licence=model.spec.weights.licence))
     if model.file is not None:
-        parts.append(_aboutFile(model))
+        parts += [_aboutLicence(model), _aboutFile(model)]
     if model.missingBase is not None:
         more = _("It also needs the file of {model}, which is downloaded with it.")
         parts.append(more.format(model=model.missingBase.title))
@@ -59,7 +56,7 @@ def verifiedText(found: list[dict]) -> str:
 def _state(model: ModelState) -> str:
     states = {
         State.READY: _("ready"),
-        State.LICENCE_NOT_ACCEPTED: _("licence not accepted"),
+        State.LICENCE_NOT_ACCEPTED: _("accept licence"),
         State.FILE_MISSING: _("file missing"),
         State.PACKAGE_MISSING: _("package missing"),
     }
@@ -67,6 +64,14 @@ def _state(model: ModelState) -> str:
     if model.file is not None and model.state in (State.READY, State.FILE_MISSING, State.PACKAGE_MISSING):
         return of_file.get(model.file.state, states[model.state])
     return states[model.state]
+
+
+def _aboutLicence(model: ModelState) -> str:
+    weights = model.spec.weights
+    text = _('Its licence is <a href="{url}">{licence}</a>.')
+    if model.state is State.LICENCE_NOT_ACCEPTED:
+        text = _('Its licence, <a href="{url}">{licence}</a>, must be accepted before it can be used.')
+    return text.format(url=weights.licence_url, licence=weights.licence)
 
 
 def _aboutFile(model: ModelState) -> str:
