@@ -159,6 +159,12 @@ def without_version(handler: Handler) -> None:
     handler.wfile.write(content[start:])
 
 
+def send_page(handler: Handler) -> None:
+    """Answer as a login page of a network does."""
+    handler.head(200, Content_Length=6, Content_Type="text/html; charset=utf-8")
+    handler.wfile.write(b"<html>")
+
+
 def another_piece(handler: Handler) -> None:
     """Answer a question for the rest with the beginning, as if it were the rest."""
     content = handler.server.content

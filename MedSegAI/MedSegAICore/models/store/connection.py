@@ -140,6 +140,10 @@ class Connection:
 
     def _understood(self) -> Answer:
         status, headers = self._response.status_code, self._response.headers
+        if status == 200 and headers.get("Content-Type", "").startswith("text/html"):
+            self.close()
+            message = f"The server of {self._response.url} sends a page instead of the file."
+            raise DownloadFailed(message, "Open the address in a browser: it may ask for a login. Or import the file.")
         version = headers.get("ETag", "")
         if not version.startswith('"'):  # a weak one does not promise equal bytes
             version = headers.get("Last-Modified", "")

@@ -20,6 +20,7 @@ from fakes.file_server import (
     in_chunks,
     lead_to,
     say_nothing,
+    send_page,
     slowly,
     stall_after,
     without_length,
@@ -115,6 +116,14 @@ def test_a_file_that_is_not_there_is_not_asked_for_again(store, spec, server, st
     with pytest.raises(DownloadFailed, match=str(status)):
         get(store, spec)
     assert len(server.asked) == 1
+
+
+def test_a_login_page_is_not_taken_for_a_file(store, unknown, server, folder):
+    server.mood = send_page
+
+    with pytest.raises(DownloadFailed, match="a page instead of the file"):
+        get(store, unknown)
+    assert not (folder / "fake.pth").exists()
 
 
 def test_no_server_at_all_is_told(store, spec, server):
