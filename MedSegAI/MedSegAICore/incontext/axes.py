@@ -2,47 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-from ..errors import InvalidImage, InvalidRequest, InvalidSupport
+from ..errors import InvalidRequest, InvalidSupport
 from ..fewshot.slices import SliceStack
 from ..geometry import VolumeGeometry, canonical_geometry
 from ..request import IntensityWindow, SliceScope
 from ..volume import ImageVolume
 from .context_example import ContextExample
 from .question import Question
+from .slice_cut import flat_axis, place_of, usual_range
 
 DIRECTIONS = ("axial", "coronal", "sagittal")
 """Slices along axes k, j and i of a canonical volume."""
 
 CLEARLY_COARSER = 1.5
 """Slices are best across the axis whose voxels are longer by this factor than the shortest."""
-
-PARALLEL = 0.99
-"""Cosine between a plane's normal and an axis from which the plane is a slice (8 degrees)."""
-
-PERCENTILES = (0.5, 99.5)
-"""Intensities that become 0 and 1, so that a few bright voxels do not make all others dark."""
-
-_SAMPLES = 1 << 18
-
-
-def flat_axis(geometry: VolumeGeometry) -> int | None:
-    """Return the axis (k, j, i) that a canonical slice has one voxel of; None for a volume.
-
-    Raises
-    ------
-    InvalidImage
-        It is a line or a point.
-    """
-    flat = [axis for axis, length in enumerate(geometry.shape) if length == 1]
-    if len(flat) > 1:
-        message = f"The image has {' x '.join(map(str, geometry.shape[::-1]))} voxels and is no slice."
-        raise InvalidImage(message, "Choose a slice or a volume.")
-    return flat[0] if flat else None
 
 
 def axis_of(context: ContextExample) -> int | None:
@@ -70,7 +45,7 @@ def axes_for(question: Question) -> tuple[int, ...]:
     if own is not None:
         wanted = [own]
     elif isinstance(scope, SliceScope):
-        wanted = [_axis_along(scope.plane.normal_ras, view)]
+        wanted = [place_of(scope.plane, view)[0]]
     else:
         first = DIRECTIONS.index(scope.direction) if scope.direction else _best_axis(view, usable)
         others = [axis for axis in range(3) if axis != first] if scope.fuse_axes else []
@@ -90,14 +65,6 @@ def _best_axis(view: VolumeGeometry, usable: list[int | None]) -> int:
     return int(np.argmax(spacing)) if spacing.max() > CLEARLY_COARSER * spacing.min() else 0
 
 
-def _axis_along(normal_ras: NDArray[np.float64], view: VolumeGeometry) -> int:
-    cosines = np.abs(view.axes_ras[:, ::-1].T @ normal_ras)
-    if cosines.max() < PARALLEL:
-        message = "The slice does not lie along an axis of the volume."
-        raise InvalidRequest(message, "Rotate the slice view to the volume's axes (in Slicer: Rotate to volume plane).")
-    return int(cosines.argmax())
-
-
 def places_for(question: Question, axis: int) -> range:
     """Return which slices across an axis are asked for.
 
@@ -109,7 +76,7 @@ def places_for(question: Question, axis: int) -> range:
     view, scope = question.image.canonical().geometry, question.scope
     count = view.shape[axis]
     if isinstance(scope, SliceScope):
-        place = int(view.voxels_at(scope.plane.origin_ras)[0, axis]) if count > 1 else 0
+        place = place_of(scope.plane, view)[1] if count > 1 else 0
         ends = (place, place)
     elif scope.range_ras is not None:
         places = np.clip(view.voxels_at(scope.range_ras)[:, axis], 0, count - 1)
@@ -129,12 +96,3 @@ def stack_across(image: ImageVolume, axis: int, window: IntensityWindow | None) 
     rows, columns = np.delete(view.geometry.spacing_kji, axis).tolist()
     array = np.moveaxis(view.array, axis, 0)
     return SliceStack(array, axis, float(lowest), float(highest), (rows, columns), array.shape[0] == 1)
-
-
-def usual_range(array: NDArray[Any]) -> tuple[float, float]:
-    """Return the intensities of a canonical volume that become 0 and 1."""
-    step = max(1, round((array.size / _SAMPLES) ** (1 / 3)))
-    lowest, highest = np.percentile(array[::step, ::step, ::step], PERCENTILES).tolist()
-    if highest <= lowest:
-        lowest, highest = float(array.min()), float(array.max())
-    return lowest, highest

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..consensus import entropy
 from ..engine.cache import ByteBoundedCache
 from ..engine.device import DevicePlan
 from ..engine.run import Run
@@ -24,12 +25,12 @@ from ..fewshot.registered.learner import RegisteredLearner
 from ..fewshot.registered.registrations import Registrations
 from ..models.catalogue import ModelSpec
 from ..request import SliceScope
-from ..volume import ImageVolume, VolumePatch
-from .axes import axes_for, axis_of, flat_axis, places_for, stack_across
+from ..volume import VolumePatch
+from .axes import axes_for, axis_of, places_for, stack_across
 from .context_example import ContextExample
-from .ensemble import entropy
 from .frames import Frame, body_box
 from .question import ContextAnswer, Question
+from .slice_cut import flat_axis, slice_image
 from .support_pool import SupportPool, body_frame, grid_pixels, looks_of
 
 LEARNING = 0.6
@@ -192,15 +193,6 @@ def _slice_example(context: ContextExample, labels: Sequence[str], axis: int, pl
             if drawn.any():
                 masks[label] = VolumePatch.whole(np.moveaxis(drawn, 0, axis), image.geometry)
     return Example(image, masks, context.example.name)
-
-
-def slice_image(view: ImageVolume, axis: int, place: int) -> ImageVolume:
-    """Return one slice of a canonical image as an image."""
-    offset, shape = [0, 0, 0], list(view.geometry.shape)
-    offset[axis], shape[axis] = place, 1
-    grid = view.geometry.crop((offset[0], offset[1], offset[2]), (shape[0], shape[1], shape[2]))
-    cut = np.moveaxis(view.array, axis, 0)[place : place + 1]
-    return ImageVolume(np.moveaxis(cut, 0, axis), grid)
 
 
 def _part(run: Run, number: int, models: Sequence[Any]) -> Run:

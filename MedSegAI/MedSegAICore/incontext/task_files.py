@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,28 @@ DRAFT = ".medsegai-"
 """How the names of folders begin that are being written or removed."""
 
 _OLDEST_DRAFT = 86400  # [s]
+
+
+@dataclass(frozen=True)
+class ExampleNote:
+    """What a list says of an example.
+
+    Parameters
+    ----------
+    identifier
+        Its name in the task.
+    position
+        Of a slice in its volume, from 0 to 1; None for a volume, or if it is not known.
+    origin
+        One of `ORIGINS`.
+    written
+        When it was stored [s].
+    """
+
+    identifier: str
+    position: float | None
+    origin: str
+    written: float
 
 
 @contextmanager
@@ -143,6 +166,17 @@ def read_example(folder: Path) -> ContextExample:
 def read_content_digest(folder: Path) -> str:
     """Return the digest of an example's content as it was written, without reading its voxels."""
     return _described(folder / EXAMPLE, folder.name).text("content")
+
+
+def read_note(folder: Path) -> ExampleNote:
+    """Return what is known of an example without reading its voxels; raises `InvalidSupportSet`."""
+    fields = _described(folder / EXAMPLE, folder.name)
+    return ExampleNote(
+        identifier=folder.name,
+        position=fields.optional("position", fields.number),
+        origin=fields.choice("origin", ORIGINS),
+        written=(folder / EXAMPLE).stat().st_mtime,
+    )
 
 
 def write_task(folder: Path, name: str, labels: tuple[str, ...]) -> None:

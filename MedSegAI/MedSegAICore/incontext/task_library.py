@@ -6,7 +6,7 @@ import hashlib
 import shutil
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -19,10 +19,12 @@ from .task_files import (
     IMAGE,
     LABELS,
     TASK,
+    ExampleNote,
     checked_name,
     folders_in,
     read_content_digest,
     read_example,
+    read_note,
     read_task_labels,
     remove_folder,
     whole_folder,
@@ -102,6 +104,14 @@ class StoredTask:
             One is damaged; the message names it.
         """
         return tuple(self._while_there(self.read))
+
+    def notes(self) -> tuple[ExampleNote, ...]:
+        """Return what a list says of the examples, the oldest first; one that is damaged is left out."""
+        found = []
+        for identifier in self.identifiers():
+            with suppress(MedSegAIError, OSError):  # it can still be removed with its folder
+                found.append(read_note(self.folder / EXAMPLES / identifier))
+        return tuple(sorted(found, key=lambda note: note.written))
 
     def digest(self) -> str:
         """Return a text that changes with the examples; no voxels are read for it."""

@@ -11,8 +11,9 @@ from MedSegAICore.errors import Cancelled
 from MedSegAICore.fewshot.examples import Example
 from MedSegAICore.fewshot.registered.learner import RegisteredLearner
 from MedSegAICore.incontext.context_example import ContextExample
-from MedSegAICore.incontext.learned import LearnedModel, lessons_of, slice_image
+from MedSegAICore.incontext.learned import LearnedModel, lessons_of
 from MedSegAICore.incontext.question import Question
+from MedSegAICore.incontext.slice_cut import slice_image
 from MedSegAICore.prompts import SlicePlane
 from MedSegAICore.request import SliceScope, VolumeScope
 from MedSegAICore.volume import VolumePatch

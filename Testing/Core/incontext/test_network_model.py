@@ -11,9 +11,8 @@ from MedSegAICore.engine.run import CancelToken, Run
 from MedSegAICore.errors import Cancelled, InvalidRequest, InvalidSupport
 from MedSegAICore.fewshot.examples import Example
 from MedSegAICore.geometry import VolumeGeometry
-from MedSegAICore.incontext.axes import usual_range
 from MedSegAICore.incontext.context_example import ContextExample
-from MedSegAICore.incontext.learned import slice_image
+from MedSegAICore.incontext.slice_cut import slice_image, usual_range
 from MedSegAICore.prompts import SlicePlane
 from MedSegAICore.request import ContextOptions, IntensityWindow, SliceScope, VolumeScope
 from MedSegAICore.volume import ImageVolume, VolumePatch

@@ -202,3 +202,16 @@ def test_a_damaged_task_is_named(library, task, values):
     (task.folder / "task.json").write_text(json.dumps(values))
     with pytest.raises(InvalidSupportSet, match="organs"):
         library.task("organs")
+
+
+def test_a_list_of_examples_reads_no_voxels_and_leaves_out_what_is_damaged(task):
+    first = task.add(ContextExample(person(1), position=0.25, origin="corrected"))
+    second = task.add(ContextExample(person(2)))
+    for folder in (task.folder / "examples").iterdir():
+        (folder / "image.nrrd").write_bytes(b"")
+    assert [(note.identifier, note.position, note.origin) for note in task.notes()] == [
+        (first, 0.25, "corrected"),
+        (second, None, "drawn"),
+    ]
+    (task.folder / "examples" / first / "example.json").write_text("{}")
+    assert [note.identifier for note in task.notes()] == [second]
