@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +10,22 @@ from numpy.typing import NDArray
 from .clean_up import cleaned
 from .request import CleanUp
 from .result import LOW_QUALITY, Structure
-from .volume import VolumePatch
+from .volume import Bounds, VolumePatch
+
+SLAB_VOXELS = 1 << 22
+"""Structures are compared in slabs of about so many voxels, a part of a second each."""
+
+
+def _never_stopped() -> None:
+    """Do nothing."""
 
 
 def structures_from(
-    probabilities: Mapping[str, VolumePatch], quality: Mapping[str, float], threshold: float, clean_up: CleanUp
+    probabilities: Mapping[str, VolumePatch],
+    quality: Mapping[str, float],
+    threshold: float,
+    clean_up: CleanUp,
+    check: Callable[[], None] = _never_stopped,
 ) -> tuple[Structure, ...]:
     """Return the structures that are as likely as the threshold or more, each voxel in the likeliest one.
 
@@ -28,36 +39,58 @@ def structures_from(
         Probability (0, 1) of being in any structure from which a voxel is inside.
     clean_up
         Options for every mask.
+    check
+        Called often; may raise to stop.
     """
     structures = []
-    for label, probability in exclusive(probabilities).items():
+    for label, probability in exclusive(probabilities, check).items():
+        check()
         inside = VolumePatch(probability.array >= threshold, probability.offset, probability.geometry)
         stored = VolumePatch(probability.array.astype(np.float16), probability.offset, probability.geometry)
         structures.append(Structure(label, cleaned(inside, clean_up), stored, quality.get(label)))
     return tuple(structures)
 
 
-def exclusive(probabilities: Mapping[str, VolumePatch]) -> dict[str, VolumePatch]:
-    """Return for each structure the probability of being in any structure, where it is the likeliest one, else 0."""
-    total = union(list(probabilities.values()))
-    inside = total.bounds
-    stacked = np.stack([patch.within(inside) for patch in probabilities.values()])
-    likeliest = stacked.argmax(axis=0)
-    sums = np.minimum(stacked.sum(axis=0), np.float32(1))
-    return {
-        label: VolumePatch(np.where(likeliest == number, sums, np.float32(0)), total.offset, total.geometry).tight()
-        for number, label in enumerate(probabilities)
-    }
+def exclusive(
+    probabilities: Mapping[str, VolumePatch], check: Callable[[], None] = _never_stopped
+) -> dict[str, VolumePatch]:
+    """Return for each structure the probability of being in any structure, where it is the likeliest one, else 0.
+
+    `check` is called often and may raise to stop.
+    """
+    patches = list(probabilities.values())
+    k, j, i = _bounds_of(patches)
+    parts = [np.zeros((k.stop - k.start, j.stop - j.start, i.stop - i.start), np.float32) for _ in patches]
+    thickness = max(1, SLAB_VOXELS // max(1, parts[0][:1].size * len(parts)))
+    for start in range(k.start, k.stop, thickness):
+        check()
+        slab = slice(start, min(start + thickness, k.stop))
+        stacked = np.stack([patch.within((slab, j, i)) for patch in patches])
+        likeliest, sums = stacked.argmax(axis=0), np.minimum(stacked.sum(axis=0), np.float32(1))
+        for number, part in enumerate(parts):
+            part[slab.start - k.start : slab.stop - k.start] = np.where(likeliest == number, sums, np.float32(0))
+    offset = k.start, j.start, i.start
+    tight = {}
+    for label, part in zip(probabilities, parts, strict=True):
+        check()
+        tight[label] = VolumePatch(part, offset, patches[0].geometry).tight()
+    return tight
 
 
 def union(patches: Sequence[VolumePatch]) -> VolumePatch:
     """Return a patch around all patches with their greatest values."""
+    k, j, i = _bounds_of(patches)
+    array: NDArray[np.generic] = np.max([patch.within((k, j, i)) for patch in patches], axis=0)
+    return VolumePatch(array, (k.start, j.start, i.start), patches[0].geometry)
+
+
+def _bounds_of(patches: Sequence[VolumePatch]) -> Bounds:
+    """Return the box around all patches that hold something; nothing if none does."""
     filled = [patch for patch in patches if patch.array.size] or patches[:1]
     low = np.min([patch.offset for patch in filled], axis=0)
     high = np.max([np.add(patch.offset, patch.array.shape) for patch in filled], axis=0)
-    bounds = tuple(slice(int(start), int(stop)) for start, stop in zip(low, high, strict=True))
-    array: NDArray[np.generic] = np.max([patch.within((bounds[0], bounds[1], bounds[2])) for patch in filled], axis=0)
-    return VolumePatch(array, (int(low[0]), int(low[1]), int(low[2])), filled[0].geometry)
+    k, j, i = (slice(int(start), int(stop)) for start, stop in zip(low, high, strict=True))
+    return k, j, i
 
 
 def mask_of(structures: Sequence[Structure]) -> VolumePatch:

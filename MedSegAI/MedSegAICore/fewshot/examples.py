@@ -79,9 +79,9 @@ class Example:
         for value, label in enumerate(labels, start=1):
             mask = self.masks[label]
             values[mask.bounds][mask.array.astype(np.bool_)] = value
-        shown = np.bincount(values.ravel(), minlength=len(labels) + 1)[1:]
-        if not shown.all():
-            message = f"{self.title} shows '{labels[int(shown.argmin())]}' only where later structures cover it."
+        hidden = [label for value, label in enumerate(labels, start=1) if not (values == value).any()]
+        if hidden:
+            message = f"{self.title} shows '{hidden[0]}' only where later structures cover it."
             raise InvalidSupport(message, "List what lies inside another structure after it, or learn it by itself.")
         return VolumePatch.whole(values, self.image.geometry).canonical().array
 

@@ -92,7 +92,7 @@ def segment_few_shot(request: SegmentationRequest, learner: FewShotLearner, run:
     run.step(0.95, "Finishing")
     expected = {label: float(np.mean(scores)) for label, scores in model.leave_one_out.items()}
     quality = {**expected, **answer.quality}
-    structures = structures_from(answer.probabilities, quality, task.threshold, task.clean_up)
+    structures = structures_from(answer.probabilities, quality, task.threshold, task.clean_up, run.check)
     return SegmentationResult(
         mask=mask_of(structures),
         probability=union([structure.probability for structure in structures]),

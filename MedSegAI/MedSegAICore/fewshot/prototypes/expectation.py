@@ -84,11 +84,11 @@ def expected(knowledge: Knowledge, query: ImageVolume, encoder: SliceEncoder, ru
     """
     require_contrast(query)
     registered = register_query(knowledge.registered, query, run.part(0.0, 0.9))
-    pictures = pictures_of(query, knowledge.axis, knowledge.spacing, encoder.most_pixels)
+    pictures = pictures_of(query, knowledge.axis, knowledge.spacing, encoder.most_pixels, run)
     prior = registered.priors.weighted
 
     def on_slices(size: tuple[int, int]) -> Float32:
-        moved = onto(prior, registered.fine, pictures.grid(size), outside=0.0)
+        moved = onto(prior, registered.fine, pictures.grid(size), 0.0, run)
         return np.stack([as_slices(one, pictures.axis) for one in moved])
 
     first = int(on_slices(GLANCE).sum(axis=(0, 2, 3)).argmax())

@@ -72,7 +72,7 @@ def learned(examples: Sequence[Example], encoder: SliceEncoder, run: Run) -> Kno
     for example in examples:
         with example.named_in_errors():
             require_contrast(example.image)
-    sources = prepare_sources(examples, labels)
+    sources = prepare_sources(examples, labels, run)
     registered = SupportModel(labels, sources.scans, sources.spacing, sources.reach, ())
     axis = slicing_axis(examples)
     knowledge = Knowledge(registered, (), axis, finest_spacing(examples, axis))
@@ -80,6 +80,6 @@ def learned(examples: Sequence[Example], encoder: SliceEncoder, run: Run) -> Kno
     for number, example in enumerate(examples):
         part = run.part(number / len(examples), (number + 1) / len(examples))
         part.step(0.0, "looking at the examples")
-        pictures = pictures_of(example.image, axis, knowledge.spacing, encoder.most_pixels)
+        pictures = pictures_of(example.image, axis, knowledge.spacing, encoder.most_pixels, part)
         shots += shots_of(example, number, labels, pictures, knowledge.reach_mm, encoder, part)
     return Knowledge(registered, tuple(shots), axis, knowledge.spacing)

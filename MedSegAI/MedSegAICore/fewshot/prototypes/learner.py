@@ -168,7 +168,7 @@ class PrototypeModel:
         quality: dict[str, float] = {}
         if not self.leave_one_out:
             quality = reverse_dice(self.knowledge.registered, registered, probabilities, run.part(ASKING, 1.0))
-        return Answer(patches_of(self.labels, registered, probabilities), quality)
+        return Answer(patches_of(self.labels, registered, probabilities, run), quality)
 
     def on_box(self, query: ImageVolume, run: Run) -> tuple[RegisteredQuery, Float32]:
         """Return a query, and the probability (structures, ...) of every structure on its box."""

@@ -87,7 +87,9 @@ class Pictures:
         return empty_grid(self.image, [-0.5] * self.image.GetDimension(), extent, extent / np.array(shape[::-1]))
 
 
-def pictures_of(image: ImageVolume, axis: int | None, spacing: float, most_pixels: int) -> Pictures:
+def pictures_of(
+    image: ImageVolume, axis: int | None, spacing: float, most_pixels: int, run: Run | None = None
+) -> Pictures:
     """Return the slices of an image.
 
     Parameters
@@ -100,13 +102,20 @@ def pictures_of(image: ImageVolume, axis: int | None, spacing: float, most_pixel
         Finest distance between rows and columns [mm].
     most_pixels
         Slices with more pixels are made coarser.
+    run
+        Cancel.
+
+    Raises
+    ------
+    Cancelled
+        The run was stopped.
     """
     view = image.canonical()
     window = automatic_window(view)
-    shown = as_itk(unit_scaled(view.array, window.lower, window.upper), view.geometry)
+    shown = as_itk(unit_scaled(view.array, window.lower, window.upper, run), view.geometry)
     within = spacing_within(shown, axis, spacing, most_pixels)
     key = f"{view.fingerprint} across {axis} at {within.tolist()}"
-    return Pictures(on_spacing(shown, within), axis, key)
+    return Pictures(on_spacing(shown, within, run), axis, key)
 
 
 def require_contrast(image: ImageVolume) -> None:
@@ -158,7 +167,9 @@ def as_volume(slices: NDArray[Any], axis: int | None) -> NDArray[Any]:
     return np.moveaxis(slices if axis == 0 else slices[:, ::-1], 0, axis)
 
 
-def onto(values: Float32, source: sitk.Image, target: sitk.Image, outside: float | None = None) -> Float32:
+def onto(
+    values: Float32, source: sitk.Image, target: sitk.Image, outside: float | None = None, run: Run | None = None
+) -> Float32:
     """Return arrays (structures, ...) on the grid of `source` on the grid of `target`.
 
     They are smoothed before they are made coarser. What `source` does not reach is `outside`; None repeats its border.
@@ -167,7 +178,8 @@ def onto(values: Float32, source: sitk.Image, target: sitk.Image, outside: float
     for one in values:
         image = sitk.GetImageFromArray(np.ascontiguousarray(one))
         image.CopyInformation(source)
-        moved.append(sitk.GetArrayFromImage(resampled(smoothed_for(image, target.GetSpacing()), target, None, outside)))
+        smooth = smoothed_for(image, target.GetSpacing(), run)
+        moved.append(sitk.GetArrayFromImage(resampled(smooth, target, None, outside, run)))
     return np.stack(moved)
 
 

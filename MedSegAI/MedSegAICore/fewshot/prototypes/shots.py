@@ -83,7 +83,7 @@ def shots_of(
     run
         Progress and cancel.
     """
-    masks = _masks_on(example, labels, pictures)
+    masks = _masks_on(example, labels, pictures, run)
     depths = np.stack([depths_of(mask.sum(axis=(1, 2))) for mask in masks])
     chosen = sorted({index for of_structure in depths for index in _spread(of_structure)})
     shots = []
@@ -126,13 +126,13 @@ def _examples_in_turn(pairs: list[tuple[float, Shot]]) -> list[tuple[float, Shot
     return [pair for _, _, pair in sorted(ranked, key=lambda entry: entry[:2])]
 
 
-def _masks_on(example: Example, labels: Sequence[str], pictures: Pictures) -> Float32:
+def _masks_on(example: Example, labels: Sequence[str], pictures: Pictures, run: Run) -> Float32:
     """Return how much of each pixel each structure covers: float32 (structures, n, rows, columns)."""
     label_map = example.label_map(labels)
     drawn = as_itk(label_map, example.image.canonical().geometry)
     values = sitk.GetArrayViewFromImage(drawn)
     masks = np.stack([(values == label).astype(np.float32) for label in range(1, len(labels) + 1)])
-    moved = onto(masks, drawn, pictures.image, outside=0.0)
+    moved = onto(masks, drawn, pictures.image, 0.0, run)
     return np.stack([np.ascontiguousarray(as_slices(mask, pictures.axis)) for mask in moved])
 
 

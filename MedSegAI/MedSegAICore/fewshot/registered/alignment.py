@@ -73,8 +73,8 @@ def align(
     # people are laid and cut alike: where the whole images mislead, their boxes may not
     boxes = laid_box_on_box(coarse, scan.coarse)
     starts = [
-        (whole.affine, covered_voxels(coarse, scan, (whole.affine, whole.deformable))),
-        (boxes, covered_voxels(coarse, scan, (boxes,))),
+        (whole.affine, covered_voxels(coarse, scan, (whole.affine, whole.deformable), run)),
+        (boxes, covered_voxels(coarse, scan, (boxes,), run)),
     ]
     found = (_near(image, coarse, scan, start, covered, spacing, registrations, run) for start, covered in starts)
     return Alignment(whole, tuple(registration for registration in found if registration is not None))
@@ -95,9 +95,8 @@ def _near(
     extent = float(np.mean([np.ptp(where) + 1 for where in np.nonzero(covered)]))
     margin = int(np.ceil(NEAR_SHARE * extent))
     box = extent_of(grid_around(coarse, covered, margin, spacing))
-    fixed = fine_image(
-        image, grid_around(coarse, covered, margin, bounded_spacing(box, spacing, NEAR_VOXELS[len(box)]))
-    )
+    grid = grid_around(coarse, covered, margin, bounded_spacing(box, spacing, NEAR_VOXELS[len(box)]))
+    fixed = fine_image(image, grid, run)
     if min(fixed.GetSize()) < FEWEST_VOXELS:
         return None
     return registrations.register_from(fixed, scan.fine, start, run)
@@ -119,19 +118,19 @@ def laid_box_on_box(fixed: sitk.Image, moving: sitk.Image) -> sitk.Transform:
     return transform
 
 
-def covered_voxels(coarse: sitk.Image, scan: Scan, transforms: Sequence[sitk.Transform]) -> NDArray[np.bool_]:
+def covered_voxels(coarse: sitk.Image, scan: Scan, transforms: Sequence[sitk.Transform], run: Run) -> NDArray[np.bool_]:
     """Return the voxels of an image that an example's structures come to lie on by any of the transforms."""
     structures = sitk.Cast(scan.labels > 0, sitk.sitkFloat32)
     share = np.zeros(sitk.GetArrayViewFromImage(coarse).shape, dtype=np.float32)
     for transform in transforms:
-        share += sitk.GetArrayFromImage(resampled(structures, coarse, transform, outside=0.0))
+        share += sitk.GetArrayFromImage(resampled(structures, coarse, transform, 0.0, run))
     return np.asarray(share > LEAST_SHARE)
 
 
-def covered_by(alignment: Alignment, coarse: sitk.Image, scan: Scan) -> NDArray[np.bool_]:
+def covered_by(alignment: Alignment, coarse: sitk.Image, scan: Scan, run: Run) -> NDArray[np.bool_]:
     """Return the voxels of an image that an example's structures come to lie on by any registration."""
     registrations = (alignment.whole, *alignment.near)
-    return covered_voxels(coarse, scan, [registration.deformable for registration in registrations])
+    return covered_voxels(coarse, scan, [registration.deformable for registration in registrations], run)
 
 
 def look_grid(coarse: sitk.Image, region: NDArray[np.bool_], spacing: Sequence[float], reach: float) -> sitk.Image:

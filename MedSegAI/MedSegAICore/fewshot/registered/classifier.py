@@ -93,6 +93,7 @@ def one_thread() -> Iterator[None]:
 def _trained(features: Float32, labels: NDArray[np.integer], classes: int, seed: int, run: Run) -> VoxelClassifier:
     mean, deviation = features.mean(axis=0), features.std(axis=0) + np.float32(1e-6)
     inputs = torch.from_numpy(_standardised(features, mean, deviation))
+    run.check()
     targets = torch.from_numpy(labels.astype(np.int64))
     generator = torch.Generator().manual_seed(seed)
     layers = _new_layers((features.shape[1], *HIDDEN, classes), generator)

@@ -51,7 +51,7 @@ def voxel_features(
         Progress and cancel.
     """
     appearance = appearance_features(image, region, standard, run)
-    return np.concatenate([appearance, prior_features(prior, region)], axis=1)
+    return np.concatenate([appearance, prior_features(prior, region, run)], axis=1)
 
 
 def appearance_features(image: Float32, region: NDArray[np.bool_], standard: NDArray[np.bool_], run: Run) -> Float32:
@@ -62,15 +62,21 @@ def appearance_features(image: Float32, region: NDArray[np.bool_], standard: NDA
     for sigma in SCALES:
         run.check()
         smooth = ndimage.gaussian_filter(scaled, sigma)
+        run.check()
         gradient = ndimage.gaussian_gradient_magnitude(scaled, sigma) * sigma
+        run.check()
         laplacian = ndimage.gaussian_laplace(scaled, sigma) * sigma**2
+        run.check()
         variance = ndimage.gaussian_filter(scaled * scaled, sigma) - smooth * smooth
         deviation = np.sqrt(np.maximum(variance, 0))
         columns += [part[region] for part in (smooth, gradient, laplacian, deviation)]
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def prior_features(prior: Float32, region: NDArray[np.bool_]) -> Float32:
+def prior_features(prior: Float32, region: NDArray[np.bool_], run: Run) -> Float32:
     """Return the prior (structures, ...) and the smoothed prior of the n voxels of a region (n, 2 * structures)."""
-    smooth = [ndimage.gaussian_filter(one, PRIOR_SCALE) for one in prior]
+    smooth = []
+    for one in prior:
+        run.check()
+        smooth.append(ndimage.gaussian_filter(one, PRIOR_SCALE))
     return np.stack([part[region] for part in (*prior, *smooth)], axis=1).astype(np.float32)

@@ -15,7 +15,17 @@ from ..examples import Example, common_labels
 from ..learner import Scores
 from .alignment import LEAST_SHARE, Alignment, align, covered_by, look_grid
 from .classifier import VoxelClassifier
-from .grids import Float32, Float64, as_itk, bounded_spacing, coarse_image, fine_image, grid_around, normalised
+from .grids import (
+    Float32,
+    Float64,
+    as_itk,
+    bounded_spacing,
+    coarse_image,
+    fine_image,
+    grid_around,
+    normalised,
+    used_ranges,
+)
 from .lessons import SAMPLES, Lesson, LessonTable, Target, leave_one_out, lesson_tables, train_on
 from .prior import gather_priors
 from .registrations import Registrations
@@ -87,10 +97,10 @@ def fit_supports(
     """
     labels = common_labels(examples)
     run.step(0.0, "reading the examples")
-    sources = prepare_sources(examples, labels)
+    sources = prepare_sources(examples, labels, run)
     rng = np.random.default_rng(seed)
     alignments = align_pairs(sources, run.part(0.0, REGISTERING), registrations)
-    targets = [training_target(sources, number, alignments) for number in range(len(sources.scans))]
+    targets = [training_target(sources, number, alignments, run) for number in range(len(sources.scans))]
     lessons = lessons_of(sources.scans, targets, alignments, len(labels), rng, run)
     tables = [lesson_tables(of_one, sources.reach, rng, run, _samples(len(targets), of_one)) for of_one in lessons]
     training = run.part(REGISTERING, 1.0)
@@ -113,37 +123,46 @@ def _train(tables: Sequence[LessonTable], classes: int, seed: int, run: Run) -> 
     )
 
 
-def prepare_sources(examples: Sequence[Example], labels: Sequence[str]) -> Sources:
+def prepare_sources(examples: Sequence[Example], labels: Sequence[str], run: Run | None = None) -> Sources:
     """Return the examples ready to be registered; raises what `fit_supports` raises."""
-    images = []
+    images, run = [], run or Run()
     for example in examples:
         with example.named_in_errors():
-            images.append(normalised(example.image))
+            images.append(normalised(example.image, run))
     for example, image in zip(examples, images, strict=True):
         if image.GetDimension() != images[0].GetDimension():
             message = f"{example.title} and the first one are not both slices or both volumes."
             raise InvalidSupport(message, "Choose examples of one kind.")
-    maps = [as_itk(example.label_map(labels), example.image.canonical().geometry) for example in examples]
+    maps = [_drawn(example, labels, run) for example in examples]
     native = np.median([image.GetSpacing() for image in images], axis=0)
-    sides = np.array([_structure_extent(label_map) for label_map in maps])
+    sides = np.array([_structure_extent(label_map, run) for label_map in maps])
     spacing = bounded_spacing(sides.max(axis=0) * (1 + 2 * REACH_SHARE), native, FINE_VOXELS)
     reach = max(LEAST_REACH, REACH_SHARE * float(np.exp(np.log(sides / spacing).mean())))
     pairs = zip(images, maps, strict=True)
-    scans = tuple(_scan(image, label_map, spacing, reach) for image, label_map in pairs)
+    scans = tuple(_scan(image, label_map, spacing, reach, run) for image, label_map in pairs)
     return Sources(tuple(images), tuple(maps), scans, tuple(float(step) for step in spacing), reach)
 
 
-def _structure_extent(label_map: sitk.Image) -> Float64:
-    used = np.nonzero(sitk.GetArrayViewFromImage(label_map))
-    voxels = np.array([np.ptp(where) + 1 for where in used[::-1]])
+def _drawn(example: Example, labels: Sequence[str], run: Run) -> sitk.Image:
+    run.check()
+    label_map = example.label_map(labels)
+    run.check()
+    return as_itk(label_map, example.image.canonical().geometry)
+
+
+def _structure_extent(label_map: sitk.Image, run: Run) -> Float64:
+    run.check()
+    used = used_ranges(sitk.GetArrayViewFromImage(label_map) > 0)
+    voxels = np.array([along.stop - along.start for along in used[::-1]])
     return np.asarray(voxels * np.array(label_map.GetSpacing()))
 
 
-def _scan(image: sitk.Image, label_map: sitk.Image, spacing: Float64, reach: float) -> Scan:
+def _scan(image: sitk.Image, label_map: sitk.Image, spacing: Float64, reach: float, run: Run) -> Scan:
+    run.check()
     structure = sitk.GetArrayViewFromImage(label_map) > 0
     margin = int(np.ceil(2 * reach * float(np.max(spacing / np.array(image.GetSpacing())))))
     grid = grid_around(image, structure, margin, spacing)
-    return Scan(coarse_image(image), fine_image(image, grid), _labels_on(label_map, grid))
+    return Scan(coarse_image(image, run), fine_image(image, grid, run), _labels_on(label_map, grid))
 
 
 def _labels_on(label_map: sitk.Image, grid: sitk.Image) -> sitk.Image:
@@ -162,16 +181,20 @@ def align_pairs(sources: Sources, run: Run, registrations: Registrations | None 
     return found
 
 
-def training_target(sources: Sources, number: int, alignments: Alignments) -> Target:
+def training_target(sources: Sources, number: int, alignments: Alignments, run: Run) -> Target:
     """Return the part of an example that is learned from: where the others expect structures, and where they are."""
     coarse, label_map = sources.scans[number].coarse, sources.maps[number]
-    structure = sitk.Cast(label_map > 0, sitk.sitkFloat32)
-    region = sitk.GetArrayFromImage(fine_image(structure, coarse)) > LEAST_SHARE
+    run.check()
+    covered = (sitk.GetArrayViewFromImage(label_map) > 0).astype(np.float32)
+    run.check()
+    structure = sitk.GetImageFromArray(covered)
+    structure.CopyInformation(label_map)
+    region = sitk.GetArrayFromImage(fine_image(structure, coarse, run)) > LEAST_SHARE
     for (target, source), alignment in alignments.items():
         if target == number:
-            region |= covered_by(alignment, coarse, sources.scans[source])
+            region |= covered_by(alignment, coarse, sources.scans[source], run)
     grid = look_grid(coarse, region, sources.spacing, sources.reach)
-    return Target(fine_image(sources.images[number], grid), _labels_on(label_map, grid))
+    return Target(fine_image(sources.images[number], grid, run), _labels_on(label_map, grid))
 
 
 def lessons_of(

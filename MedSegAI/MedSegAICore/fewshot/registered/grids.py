@@ -12,10 +12,12 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import ArrayLike, NDArray
 
+from ...engine.run import Run
 from ...errors import InvalidImage
 from ...geometry import VolumeGeometry
 from ...images import image_from_array
 from ...volume import ImageVolume
+from .stoppable import executed
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -30,6 +32,9 @@ SAMPLE = 1_000_000
 """About so many voxels tell the range of the intensities."""
 
 RANGE_QUANTILES = (0.005, 0.995)
+
+SLAB_VOXELS = 1 << 22
+"""Intensities are scaled in slabs of about so many voxels, a part of a second each."""
 
 
 def flat_axis(geometry: VolumeGeometry) -> int | None:
@@ -66,13 +71,15 @@ def as_voxels(image: sitk.Image, geometry: VolumeGeometry) -> NDArray[Any]:
     return array if flat is None else np.expand_dims(array, flat)
 
 
-def normalised(image: ImageVolume) -> sitk.Image:
+def normalised(image: ImageVolume, run: Run | None = None) -> sitk.Image:
     """Return the canonical view of an image with float32 intensities on a scale from 0 to 1, cut off there.
 
     Raises
     ------
     InvalidImage
         All voxels are alike, or the image is too small.
+    Cancelled
+        The run was stopped.
     """
     array = image.canonical().array
     step = max(1, round((array.size / SAMPLE) ** (1 / 3)))
@@ -82,11 +89,28 @@ def normalised(image: ImageVolume) -> sitk.Image:
     if not high > low:
         message = "All voxels of the image are alike."
         raise InvalidImage(message, "Choose an image that shows something.")
-    return as_itk(unit_scaled(array, float(low), float(high)), image.canonical().geometry)
+    scaled = unit_scaled(array, float(low), float(high), run)
+    return as_itk(scaled, image.canonical().geometry)
 
 
-def unit_scaled(array: NDArray[Any], low: float, high: float) -> Float32:
-    """Return intensities on a scale where `low` is 0 and `high`, which is greater, is 1, cut off there."""
+def unit_scaled(array: NDArray[Any], low: float, high: float, run: Run | None = None) -> Float32:
+    """Return intensities on a scale where `low` is 0 and `high`, which is greater, is 1, cut off there.
+
+    Raises
+    ------
+    Cancelled
+        The run was stopped.
+    """
+    run, scaled = run or Run(), np.empty(array.shape, dtype=np.float32)
+    thickness = max(1, SLAB_VOXELS * len(array) // array.size)
+    for start in range(0, len(array), thickness):
+        run.check()
+        scaled[start : start + thickness] = _scaled_slab(array[start : start + thickness], low, high)
+    run.check()
+    return scaled
+
+
+def _scaled_slab(array: NDArray[Any], low: float, high: float) -> Float32:
     with np.errstate(over="ignore", invalid="ignore"):
         fits = abs(float(np.float32(high) - np.float32(low)) - (high - low)) < 1e-3 * (high - low)
     if fits:
@@ -151,33 +175,42 @@ def empty_grid(image: sitk.Image, start: Sequence[float], extent: ArrayLike, spa
     return grid
 
 
-def on_spacing(image: sitk.Image, spacing: ArrayLike) -> sitk.Image:
+def on_spacing(image: sitk.Image, spacing: ArrayLike, run: Run | None = None) -> sitk.Image:
     """Return a float32 image with another spacing over the same box; smoothed before it is made coarser."""
     grid = empty_grid(image, [-0.5] * image.GetDimension(), extent_of(image), spacing)
     if grid.GetSize() == image.GetSize():
         return image
-    return resampled(smoothed_for(image, grid.GetSpacing()), grid)
+    return resampled(smoothed_for(image, grid.GetSpacing(), run), grid, run=run)
 
 
-def coarse_image(image: sitk.Image) -> sitk.Image:
+def coarse_image(image: sitk.Image, run: Run | None = None) -> sitk.Image:
     """Return a whole image with as few voxels as are registered."""
-    return on_spacing(image, bounded_spacing(extent_of(image), image.GetSpacing(), COARSE_VOXELS[image.GetDimension()]))
+    voxels = COARSE_VOXELS[image.GetDimension()]
+    return on_spacing(image, bounded_spacing(extent_of(image), image.GetSpacing(), voxels), run)
 
 
-def fine_image(image: sitk.Image, grid: sitk.Image) -> sitk.Image:
+def fine_image(image: sitk.Image, grid: sitk.Image, run: Run | None = None) -> sitk.Image:
     """Return a box of an image on a grid."""
-    return resampled(smoothed_for(image, grid.GetSpacing()), grid)
+    return resampled(smoothed_for(image, grid.GetSpacing(), run), grid, run=run)
 
 
-def smoothed_for(image: sitk.Image, spacing: ArrayLike) -> sitk.Image:
+def smoothed_for(image: sitk.Image, spacing: ArrayLike, run: Run | None = None) -> sitk.Image:
     """Return an image without what a coarser spacing (i, j, k) [mm] cannot hold."""
     ratio = np.asarray(spacing) / np.array(image.GetSpacing())
     variance = np.where(ratio > 1.2, (0.5 * ratio) ** 2 - 0.25, 0) * np.array(image.GetSpacing()) ** 2
-    return sitk.DiscreteGaussian(image, np.maximum(variance, 1e-9).tolist()) if variance.any() else image
+    if not variance.any():
+        return image
+    gaussian = sitk.DiscreteGaussianImageFilter()
+    gaussian.SetVariance(np.maximum(variance, 1e-9).tolist())
+    return executed(gaussian, run, image)
 
 
 def resampled(
-    image: sitk.Image, grid: sitk.Image, transform: sitk.Transform | None = None, outside: float | None = None
+    image: sitk.Image,
+    grid: sitk.Image,
+    transform: sitk.Transform | None = None,
+    outside: float | None = None,
+    run: Run | None = None,
 ) -> sitk.Image:
     """Return an image on another grid, linearly interpolated.
 
@@ -191,6 +224,13 @@ def resampled(
         From points of `grid` to points of `image`; None where both share a world.
     outside
         Value where the image does not reach; None repeats its border.
+    run
+        Cancel.
+
+    Raises
+    ------
+    Cancelled
+        The run was stopped.
     """
     resample = sitk.ResampleImageFilter()
     resample.SetReferenceImage(grid)
@@ -202,8 +242,7 @@ def resampled(
         resample.SetTransform(transform)
     else:
         resample.SetTransform(sitk.Transform(image.GetDimension(), sitk.sitkIdentity))
-    moved: sitk.Image = resample.Execute(image)
-    return moved
+    return executed(resample, run, image)
 
 
 def grid_around(image: sitk.Image, region: NDArray[np.bool_], margin: int, spacing: ArrayLike) -> sitk.Image:
@@ -220,11 +259,18 @@ def grid_around(image: sitk.Image, region: NDArray[np.bool_], margin: int, spaci
     spacing
         Largest spacing (i, j, k) [mm].
     """
-    low, high = [], []
-    for axis in range(region.ndim):
-        used = np.flatnonzero(region.any(axis=tuple(other for other in range(region.ndim) if other != axis)))
-        low.append(max(int(used[0]) - margin, 0))
-        high.append(min(int(used[-1]) + 1 + margin, region.shape[axis]))
+    used = used_ranges(region)
+    low = [max(along.start - margin, 0) for along in used]
+    high = [min(along.stop + margin, length) for along, length in zip(used, region.shape, strict=True)]
     start = np.array(low[::-1]) - 0.5
     extent = (np.array(high[::-1]) - np.array(low[::-1])) * np.array(image.GetSpacing())
     return empty_grid(image, start.tolist(), extent, spacing)
+
+
+def used_ranges(region: NDArray[np.bool_]) -> list[slice]:
+    """Return where a region lies along each axis of its array; somewhere it is true."""
+    ranges = []
+    for axis in range(region.ndim):
+        used = np.flatnonzero(region.any(axis=tuple(other for other in range(region.ndim) if other != axis)))
+        ranges.append(slice(int(used[0]), int(used[-1]) + 1))
+    return ranges

@@ -83,7 +83,7 @@ class RegisteredModel:
         quality: Mapping[str, float] = {}
         if not self.leave_one_out:
             quality = reverse_dice(self.model, registered, probabilities, run.part(ASKING, 1.0))
-        return Answer(patches_of(self.labels, registered, probabilities), quality)
+        return Answer(patches_of(self.labels, registered, probabilities, run), quality)
 
     def stored(self) -> StoredModel:
         """Return the model as a file keeps it."""

@@ -72,6 +72,7 @@ def lesson_tables(
         region = looked_at | ndimage.binary_dilation(labels > 0, iterations=2)
         image = sitk.GetArrayFromImage(lesson.target.fine)
         features = voxel_features(image, lesson.prior, region, looked_at, run)
+        run.check()
         drawn = rng.permutation(len(features))[:samples]
         table = LessonTable(
             features[drawn], lesson.prior[:, region][:, drawn], looked_at[region][drawn], labels[region][drawn]

@@ -51,23 +51,23 @@ def gather_priors(
     for scan, alignment in zip(scans, alignments, strict=True):
         for registration in (alignment.whole, *alignment.near):
             run.check()
-            moved = sitk.GetArrayFromImage(resampled(scan.fine, fine, registration.deformable))
+            moved = sitk.GetArrayFromImage(resampled(scan.fine, fine, registration.deformable, run=run))
             weight = np.exp(LIKENESS * (local_correlation(target, moved) + np.float32(registration.similarity)))
             total += weight
-            soft = moved_masks(scan, fine, registration.deformable, labels)
+            soft = moved_masks(scan, fine, registration.deformable, labels, run)
             weighted += weight * soft
             if registration is alignment.whole:
                 deformable += soft
-                affine += moved_masks(scan, fine, registration.affine, labels)
+                affine += moved_masks(scan, fine, registration.affine, labels, run)
     for whole, share in ((weighted, total), (deformable, len(scans)), (affine, len(scans))):
         whole /= share
     return Priors(weighted, deformable, affine)
 
 
-def moved_masks(scan: Scan, grid: sitk.Image, transform: sitk.Transform, labels: int) -> Float32:
+def moved_masks(scan: Scan, grid: sitk.Image, transform: sitk.Transform, labels: int, run: Run) -> Float32:
     """Return an example's structures on another grid, from 0 to 1: float32 (structures, ...)."""
     masks = (sitk.Cast(scan.labels == label + 1, sitk.sitkFloat32) for label in range(labels))
-    return np.stack([sitk.GetArrayFromImage(resampled(mask, grid, transform, outside=0.0)) for mask in masks])
+    return np.stack([sitk.GetArrayFromImage(resampled(mask, grid, transform, 0.0, run)) for mask in masks])
 
 
 def local_correlation(one: Float32, other: Float32) -> Float32:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ...engine.run import Run
 from .alignment import align
-from .grids import Float32, coarse_image
+from .grids import Float32
 from .prior import gather_priors
 from .query import RegisteredQuery, winners
 from .scan import Scan
@@ -37,7 +37,7 @@ def reverse_dice(model: SupportModel, registered: RegisteredQuery, answer: Float
     if not sitk.GetArrayViewFromImage(drawn).any():
         return dict.fromkeys(model.labels, 0.0)
     example = model.scans[0]
-    query = Scan(coarse_image(registered.whole), registered.fine, drawn)
+    query = Scan(registered.coarse, registered.fine, drawn)
     alignment = align(example.coarse, example.coarse, query, model.spacing, run)
     prior = gather_priors(example.fine, [query], [alignment], len(model.labels), run).weighted
     scores = label_dice(winners(prior), sitk.GetArrayViewFromImage(example.labels), len(model.labels))

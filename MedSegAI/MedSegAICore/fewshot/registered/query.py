@@ -43,8 +43,8 @@ class RegisteredQuery:
     ----------
     image
         The image.
-    whole
-        The same, float32 from 0 to 1.
+    coarse
+        The same with few voxels, float32 from 0 to 1.
     fine
         The box of it that may hold structures, float32 from 0 to 1.
     priors
@@ -52,7 +52,7 @@ class RegisteredQuery:
     """
 
     image: ImageVolume
-    whole: sitk.Image
+    coarse: sitk.Image
     fine: sitk.Image
     priors: Priors
 
@@ -69,19 +69,20 @@ def register_query(
     Cancelled
         The run was stopped.
     """
-    image = normalised(query)
+    run.step(0.0, "reading the image")
+    image = normalised(query, run)
     if image.GetDimension() != len(model.spacing):
         kinds = ("slice", "volume") if image.GetDimension() == 2 else ("volume", "slice")
         message = f"The image is a {kinds[0]}, but the examples are {kinds[1]}s."
         raise InvalidImage(message, f"Choose a {kinds[1]}.")
-    coarse = coarse_image(image)
+    coarse = coarse_image(image, run)
     alignments, covered = [], np.zeros(sitk.GetArrayViewFromImage(coarse).shape, dtype=np.bool_)
     for number, scan in enumerate(model.scans):
         run.step(number / len(model.scans), f"registering example {number + 1} of {len(model.scans)}")
         alignments.append(align(image, coarse, scan, model.spacing, run, registrations))
-        covered |= covered_by(alignments[-1], coarse, scan)
-    fine = fine_image(image, look_grid(coarse, covered, model.spacing, model.reach))
-    return RegisteredQuery(query, image, fine, gather_priors(fine, model.scans, alignments, len(model.labels), run))
+        covered |= covered_by(alignments[-1], coarse, scan, run)
+    fine = fine_image(image, look_grid(coarse, covered, model.spacing, model.reach), run)
+    return RegisteredQuery(query, coarse, fine, gather_priors(fine, model.scans, alignments, len(model.labels), run))
 
 
 def classified(model: SupportModel, registered: RegisteredQuery, run: Run) -> Float32:
@@ -126,14 +127,25 @@ def winners(probabilities: Float32) -> NDArray[np.int64]:
     return np.asarray(np.concatenate([background, probabilities]).argmax(axis=0))
 
 
-def patches_of(labels: Sequence[str], registered: RegisteredQuery, answer: Float32) -> dict[str, VolumePatch]:
-    """Return probabilities (structures, ...) on the box of a query as patches of the query, in its storage order."""
+def patches_of(
+    labels: Sequence[str], registered: RegisteredQuery, answer: Float32, run: Run | None = None
+) -> dict[str, VolumePatch]:
+    """Return probabilities (structures, ...) on the box of a query as patches of the query, in its storage order.
+
+    Raises
+    ------
+    Cancelled
+        The run was stopped.
+    """
     view = registered.image.canonical().geometry
     blank = as_itk(np.zeros(view.shape, dtype=np.uint8), view)
     patches = {}
     for label, values in zip(labels, answer, strict=True):
         box = sitk.GetImageFromArray(values)
         box.CopyInformation(registered.fine)
-        whole = as_voxels(resampled(box, blank, outside=0.0), view)
+        moved = resampled(box, blank, outside=0.0, run=run)
+        whole = as_voxels(moved, view)
+        if run is not None:
+            run.check()
         patches[label] = VolumePatch.whole(whole, view).tight().in_storage_order(registered.image.geometry)
     return patches

@@ -6,16 +6,15 @@ Vercauteren et al., Diffeomorphic demons, NeuroImage 2009 (symmetric forces).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
 
 from ...engine.run import Run
 from .grids import extent_of, on_spacing, resampled
+from .stoppable import stoppable
 
 METRIC_BINS = 32
 METRIC_SAMPLES = 20_000
@@ -88,26 +87,6 @@ def _centred(transform: sitk.Transform, image: sitk.Image) -> sitk.AffineTransfo
     return centred
 
 
-@contextmanager
-def _stoppable(process: Any, run: Run) -> Iterator[None]:
-    """Stop a filter at its next iteration once the run is cancelled."""
-    run.check()
-
-    def look() -> None:
-        if run.cancel.is_cancelled:
-            process.Abort()
-
-    process.AddCommand(sitk.sitkIterationEvent, look)
-    try:
-        yield
-    except RuntimeError:
-        run.check()  # a stopped filter may raise; Cancelled says why
-        raise
-    finally:
-        process.RemoveAllCommands()
-    run.check()
-
-
 def register_affine(fixed: sitk.Image, moving: sitk.Image, run: Run) -> sitk.Transform:
     """Return the affine map that `register` begins with.
 
@@ -147,7 +126,7 @@ def _affine_from(
     method.SetSmoothingSigmasAreSpecifiedInPhysicalUnits(False)
     method.SetInitialTransform(initial, inPlace=False)
     try:
-        with _stoppable(method, run):
+        with stoppable(method, run, sitk.sitkIterationEvent):
             transform = method.Execute(fixed, moving)
     except RuntimeError:  # the images left each other
         return np.inf, initial
@@ -166,7 +145,7 @@ def _demons(fixed: sitk.Image, moving: sitk.Image, affine: sitk.Transform, run: 
         demons.SetNumberOfIterations(steps)
         demons.SetSmoothDisplacementField(True)
         demons.SetStandardDeviations(DEMONS_SIGMA)
-        with _stoppable(demons, run):
+        with stoppable(demons, run, sitk.sitkIterationEvent):
             if field is None:
                 field = demons.Execute(level_fixed, level_moved)
             else:

@@ -39,9 +39,8 @@ def warped_to_overlap(masks: Float32, overlap: float, rng: np.random.Generator, 
     direction = random_displacement(masks.shape[1:], max(1.0, SMOOTHNESS * extent), rng, run)
     low, high = 0.0, extent
     for _ in range(SEARCH_STEPS):
-        run.check()
         size = (low + high) / 2
-        moved = displaced(masks, size * direction)
+        moved = displaced(masks, size * direction, run)
         low, high = (size, high) if _overlap(masks, moved) > overlap else (low, size)
     return moved
 
@@ -61,10 +60,14 @@ def random_displacement(
     return np.asarray(field + shift.reshape(-1, *[1] * len(shape)), dtype=np.float32)
 
 
-def displaced(masks: Float32, displacement: Float32) -> Float32:
+def displaced(masks: Float32, displacement: Float32, run: Run) -> Float32:
     """Return soft masks (structures, ...) read at displaced positions; 0 outside."""
     positions = np.indices(masks.shape[1:], dtype=np.float32) + displacement
-    return np.stack([ndimage.map_coordinates(mask, positions, order=1) for mask in masks])
+    moved = []
+    for mask in masks:
+        run.check()
+        moved.append(ndimage.map_coordinates(mask, positions, order=1))
+    return np.stack(moved)
 
 
 def _overlap(one: Float32, other: NDArray[np.float32]) -> float:

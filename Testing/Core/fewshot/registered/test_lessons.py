@@ -16,7 +16,7 @@ def lessons(people):
     def make(count: int):
         sources = prepare_sources(people[:count], ("liver", "kidney"))
         alignments = align_pairs(sources, Run())
-        targets = [training_target(sources, number, alignments) for number in range(count)]
+        targets = [training_target(sources, number, alignments, Run()) for number in range(count)]
         return lessons_of(sources.scans, targets, alignments, 2, np.random.default_rng(0), Run())
 
     return make

@@ -123,7 +123,7 @@ def sources(people):
 
 def test_the_prior_of_an_example_never_comes_from_its_own_mask(sources):
     alignments = align_pairs(sources, Run())
-    targets = [training_target(sources, number, alignments) for number in range(3)]
+    targets = [training_target(sources, number, alignments, Run()) for number in range(3)]
 
     def priors(scans):
         return [lesson.prior for lesson in leave_one_out_lessons(scans, targets, alignments, 2, Run())]
@@ -138,7 +138,7 @@ def test_the_prior_of_an_example_never_comes_from_its_own_mask(sources):
 
 
 def test_a_single_example_never_sees_its_mask_in_place(sources):
-    target = training_target(sources, 0, {})
+    target = training_target(sources, 0, {}, Run())
     for lesson in warped_lessons(target, 2, np.random.default_rng(0)):
         own = one_hot(target.labels, 2)
         overlap = 2 * np.minimum(own, lesson.prior).sum() / (own.sum() + lesson.prior.sum())
