@@ -106,7 +106,7 @@ class ContextNetwork:
         return torch.sigmoid(logits[0].float()).cpu()
 
     def _placed(self, maps: Tensor) -> Tensor:
-        return maps.to(self.on, self.dtype).contiguous(memory_format=torch.channels_last)
+        return maps.to(self.on, self.dtype)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .cross_convolution import Convolution, CrossConvolution, EachMap, over_set, summed
+from .cross_convolution import (
+    Convolution,
+    CrossConvolution,
+    EachMap,
+    channels_last,
+    concatenated,
+    over_set,
+    summed,
+)
 
 LEVELS = 4
 
@@ -125,7 +133,7 @@ class CrossUNet(nn.Module):
     def entering(self, number: int, first: Tensor, outputs: Sequence[Tensor]) -> Tensor:
         """Return what enters block `number` of a stream: its input, or what earlier blocks have put out."""
         if number == 0:
-            return first
+            return channels_last(first)
         if number < LEVELS:
             return over_set(lambda maps: functional.max_pool2d(maps, 2), outputs[number - 1])
         return self.joined(outputs[number - 1], outputs[self.beside(number)])
@@ -133,7 +141,7 @@ class CrossUNet(nn.Module):
     @staticmethod
     def joined(below: Tensor, beside: Tensor) -> Tensor:
         """Return what enters a block of the decoder: maps of the level below, enlarged, and then those of its own."""
-        return torch.cat([over_set(_enlarged, below), beside], dim=2)
+        return concatenated(over_set(_enlarged, below), beside)
 
     @staticmethod
     def beside(number: int) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .cross_convolution import EachMap
+from .cross_convolution import EachMap, concatenated
 from .cross_unet import CrossBlock, CrossUNet, uninterrupted
 
 CHANNELS = 64
@@ -40,7 +40,7 @@ class SetBlock(CrossBlock):
 
     def answered(self, target: Tensor, mean: Tensor) -> Tensor:
         """Return the next candidates (b, k, channels, rows, columns) from the mean of z_i (b, 1, ...)."""
-        told = torch.cat([target, mean.expand(-1, target.shape[1], -1, -1, -1)], dim=2)
+        told = concatenated(target, mean.expand(-1, target.shape[1], -1, -1, -1))
         changed: Tensor = self.target(self.meanconv(told))
         return changed
 
