@@ -158,7 +158,8 @@ class Engine:
         run = Run(cancel=cancel or CancelToken()) if progress is None else Run(progress, cancel or CancelToken())
         if request.model == BEST:
             learn_best: Callable[..., FitReport] = _load(LEARN_BEST, BEST)
-            return learn_best(request, self._ready_learners(), run)
+            best = learn_best(request, self._ready_learners(), run)
+            return replace(best, warnings=(*best.warnings, *self._warnings(self.models()[best.model])))
         spec = self._spec(request.model, "fewshot")
         learn = _load(LEARN, spec.name)
         report: FitReport = self._run(spec, lambda learner: learn(request, learner, run))
