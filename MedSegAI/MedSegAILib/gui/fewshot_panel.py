@@ -12,12 +12,10 @@ from slicer.i18n import tr as _
 
 from ..mrml.support_files import SUFFIX, keptModels
 from .fewshot_settings import NO_MODEL, supportModelPath
+from .list_widgets import RowFiller, currentRow, fitColumns, refill, setIndex, swatch
 from .model_choice import modelChoices
 from .model_offer import ModelOffer
 from .resources import resourcePath
-
-SWATCH = 12
-"""Size of a structure's colour in the list [pixels]."""
 
 
 class FewShotPanel:
@@ -38,7 +36,7 @@ class FewShotPanel:
         self.widget.setMRMLScene(slicer.mrmlScene)
         for selector in (self.ui.exampleVolumeSelector, self.ui.exampleSegmentationSelector):
             selector.setMRMLScene(slicer.mrmlScene)
-        self._methods, self._models, self._shown = {}, [], {}
+        self._methods, self._models, self._rows = {}, [], RowFiller()
         self.offer = ModelOffer(self.ui.methodStateLabel, onModelsChange)
         self.ui.methodSelector.connect("currentIndexChanged(int)", self._chooseMethod)
         self.ui.supportModelSelector.connect("currentIndexChanged(int)", self._chooseModel)
@@ -48,7 +46,7 @@ class FewShotPanel:
         """List the methods and what was learned as they are on this computer now."""
         self._methods = modelChoices("fewshot")
         titles = [_("Best for these examples"), *(choice.title for choice in self._methods.values())]
-        _refill(self.ui.methodSelector, titles)
+        refill(self.ui.methodSelector, titles)
         self._listModels()
 
     @property
@@ -60,9 +58,7 @@ class FewShotPanel:
     @property
     def selectedExample(self):
         """Number of the selected example; -1 without one."""
-        tree = self.ui.examplesTree
-        item = tree.currentItem()
-        return -1 if item is None else tree.indexOfTopLevelItem(item)
+        return currentRow(self.ui.examplesTree)
 
     def show(self, session):
         """Bring the widgets up to date with the scene and with what goes on."""
@@ -70,11 +66,8 @@ class FewShotPanel:
         self._parameters.show()
         self._showMethod()
         self._showModel()
-        self._fill(
-            "examples",
-            ui.examplesTree,
-            [(one.title, one.source, ", ".join(one.labels)) for one in session.examples.items],
-        )
+        examples = [(one.title, one.source, ", ".join(one.labels)) for one in session.examples.items]
+        self._rows.fill(ui.examplesTree, examples)
         self._showShared(session)
         self._showStructures(session)
         ui.warningsLabel.text = "\n".join(f"⚠ {warning}" for warning in session.warnings)
@@ -101,7 +94,7 @@ class FewShotPanel:
 
     def _showMethod(self):
         names, name = [BEST, *self._methods], self._parameters.text("Method")
-        _setIndex(self.ui.methodSelector, names.index(name) if name in names else -1)
+        setIndex(self.ui.methodSelector, names.index(name) if name in names else -1)
         self.offer.show(self._methods.get(name), self._methodState(name))
 
     def _methodState(self, name):
@@ -118,7 +111,7 @@ class FewShotPanel:
         self._models = [str(file) for file in keptModels()]
         if chosen and chosen not in self._models:
             self._models.insert(0, chosen)
-        _refill(self.ui.supportModelSelector, [_("(nothing yet)"), *(Path(file).stem for file in self._models)])
+        refill(self.ui.supportModelSelector, [_("(nothing yet)"), *(Path(file).stem for file in self._models)])
 
     def _chooseModel(self, index):
         self._parameters.set("SupportModel", [NO_MODEL, *self._models][index])
@@ -127,13 +120,13 @@ class FewShotPanel:
         chosen = supportModelPath(self._parameters)
         if chosen and chosen not in self._models:
             self._listModels()
-        _setIndex(self.ui.supportModelSelector, self._models.index(chosen) + 1 if chosen else 0)
+        setIndex(self.ui.supportModelSelector, self._models.index(chosen) + 1 if chosen else 0)
 
     def _showShared(self, session):
         """List the structures that can be learned, each with a tick."""
         tree, chosen = self.ui.learnedStructuresTree, session.examples.chosen
         wasBlocked = tree.blockSignals(True)
-        for item in self._fill("shared", tree, [(label,) for label in session.examples.shared]):
+        for item in self._rows.fill(tree, [(label,) for label in session.examples.shared]):
             item.setCheckState(0, qt.Qt.Checked)
         for row in range(tree.topLevelItemCount):
             item = tree.topLevelItem(row)
@@ -145,26 +138,9 @@ class FewShotPanel:
         structures = session.structures
         rows = [(row.label, *_numbers(row)) for row in structures]
         colors = [row.color for row in structures]
-        if self._shown.get("colors") != colors:
-            self._shown.pop("quality", None)
-        self._shown["colors"] = colors
-        for item, color in zip(self._fill("quality", self.ui.qualityTree, rows), colors, strict=False):
-            item.setIcon(0, _swatch(color))
-        _fitColumns(self.ui.qualityTree)
-
-    def _fill(self, name, tree, rows):
-        """Show rows of texts in a tree, if they are not there already; return the new items."""
-        if self._shown.get(name) == rows:
-            return []
-        self._shown[name] = rows
-        tree.clear()
-        items = [qt.QTreeWidgetItem() for _row in rows]
-        for item, texts in zip(items, rows, strict=True):
-            for column, text in enumerate(texts):
-                item.setText(column, text)
-            tree.addTopLevelItem(item)
-        _fitColumns(tree)
-        return items
+        for item, color in zip(self._rows.fill(self.ui.qualityTree, rows, colors), colors, strict=False):
+            item.setIcon(0, swatch(color))
+        fitColumns(self.ui.qualityTree)
 
 
 def chooseFolder():
@@ -203,30 +179,6 @@ def _numbers(row):
         "" if dice is None else f"⚠ {dice:.2f}" if dice < LOW_QUALITY else f"{dice:.2f}"
         for dice in (*expected, row.quality)
     )
-
-
-def _fitColumns(tree):
-    for column in range(tree.columnCount):
-        tree.resizeColumnToContents(column)
-
-
-def _swatch(color):
-    pixmap = qt.QPixmap(SWATCH, SWATCH)
-    pixmap.fill(qt.QColor.fromRgbF(*color))
-    return qt.QIcon(pixmap)
-
-
-def _refill(comboBox, titles):
-    wasBlocked = comboBox.blockSignals(True)
-    comboBox.clear()
-    comboBox.addItems(titles)
-    comboBox.blockSignals(wasBlocked)
-
-
-def _setIndex(comboBox, index):
-    wasBlocked = comboBox.blockSignals(True)
-    comboBox.currentIndex = index
-    comboBox.blockSignals(wasBlocked)
 
 
 def _hint(session):

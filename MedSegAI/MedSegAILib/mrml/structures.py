@@ -8,7 +8,7 @@ import numpy as np
 from MedSegAICore.recipe import Recipe, recipes_to_json
 from MedSegAICore.segmentation_file import COLORS, RECIPE_TAG, tag_text
 
-from .segments import Change, SegmentLook, SegmentWriting, lookOf
+from .segments import Change, ModificationMode, SegmentLook, SegmentWriting, lookOf
 from .translation import tr as _
 
 
@@ -61,7 +61,7 @@ def structureMask(structure, threshold, asked):
     return replace(probability, array=probability.array >= np.float16(threshold))
 
 
-def writeStructures(writer, segmentationNode, result, looks, threshold=None):
+def writeStructures(writer, segmentationNode, result, looks, threshold=None, region=None):
     """Write every structure into the segment of its name, all in one step of undo.
 
     Parameters
@@ -76,6 +76,8 @@ def writeStructures(writer, segmentationNode, result, looks, threshold=None):
         As for `structureLooks`.
     threshold
         Probability from which a voxel is inside; None takes the one that was asked with.
+    region
+        Mask of where the result decides, such as one slice; None lets it replace whole segments.
 
     Returns
     -------
@@ -95,7 +97,7 @@ def writeStructures(writer, segmentationNode, result, looks, threshold=None):
     looks = structureLooks(labels, looks, segmentationNode)
     masks = {structure.label: structureMask(structure, threshold, asked) for structure in result.structures}
     found = [label for label in labels if masks[label].array.any()]
-    writings = [_writing(segmentationNode, label, masks[label], looks[label], tags) for label in found]
+    writings = [_writing(segmentationNode, label, masks[label], region, looks[label], tags) for label in found]
     written = dict(zip(found, writer.writeSegments(segmentationNode, writings), strict=True))
     empty = _("Nothing was found of '{structure}'; its segment was left as it is.")
     warnings = [empty.format(structure=label) for label in labels if label not in written]
@@ -104,9 +106,13 @@ def writeStructures(writer, segmentationNode, result, looks, threshold=None):
     return WrittenStructures(segmentIds, tuple(dict.fromkeys(warnings)))
 
 
-def _writing(segmentationNode, label, mask, look, tags):
+def _writing(segmentationNode, label, mask, region, look, tags):
     segmentId = segmentationNode.GetSegmentation().GetSegmentIdBySegmentName(label) or None
-    return SegmentWriting((Change(mask),), segmentId, label, look, tags)
+    changes = (Change(mask),)
+    if region is not None and segmentId is not None:
+        outside = replace(region, array=region.array & ~mask.within(region.bounds).astype(bool))
+        changes = (Change(outside, ModificationMode.REMOVE), Change(mask, ModificationMode.ADD))
+    return SegmentWriting(changes, segmentId, label, look, tags)
 
 
 def _segmentOf(segmentationNode, label):
