@@ -217,6 +217,12 @@ class OutOfDeviceMemory(MedSegAIError):
     advice = "Close other programs, choose a smaller model, or run on the CPU."
 
 
+class SamplingFailed(MedSegAIError):
+    """A network gave values that are not numbers while it drew masks."""
+
+    advice = "Nothing was changed. Try another seed or more steps; if it happens again, the checkpoint is damaged."
+
+
 class NodeRemoved(MedSegAIError):
     """The volume or the segmentation was removed from the scene while it was worked on."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from .volume import ImageVolume
 Direction = Literal["axial", "coronal", "sagittal"]
 Method = Literal["auto", "slices", "volume"]
 Combination = Literal["mean", "vote", "staple"]
+Solver = Literal["ddim", "ddpm", "dpm_solver"]
+Uncertainty = Literal["entropy", "deviation"]
 
 
 @dataclass(frozen=True)
@@ -242,7 +244,91 @@ class InContextTask:
         _check_threshold(self.threshold)
 
 
-Task = PromptTask | FewShotTask | InContextTask
+@dataclass(frozen=True)
+class SamplingOptions:
+    """How plausible masks are drawn, and what becomes of them.
+
+    Parameters
+    ----------
+    samples
+        Masks that are drawn.
+    steps
+        Steps from noise to a mask.
+    seed
+        Of the noise; on one device the same one gives the same masks.
+    solver
+        `ddim`; `ddpm`, which draws new noise at every step; or `dpm_solver`, of second order.
+    guidance
+        How much more the image counts than it does to the network (Ho and Salimans 2022): 1 is as trained. Only a
+        network that was also trained without conditions can be guided.
+    combine
+        What becomes of the masks: their `mean`, a majority `vote`, or `staple`.
+    uncertainty
+        What the uncertainty says: the `entropy` of the mean [bits], or the standard `deviation` of the masks.
+
+    Raises
+    ------
+    InvalidRequest
+        A number is too small or too large, or there is no such choice.
+    """
+
+    samples: int = 8
+    steps: int = 10
+    seed: int = 0
+    solver: Solver = "ddim"
+    guidance: float = 1.0
+    combine: Combination = "staple"
+    uncertainty: Uncertainty = "entropy"
+
+    def __post_init__(self) -> None:
+        bounds = {"samples": (1, 256), "steps": (1, 1000), "seed": (0, 2**32 - 1), "guidance": (0, 20)}
+        for name, (lowest, highest) in bounds.items():
+            if not lowest <= getattr(self, name) <= highest:
+                message = f"The number of {name} is {getattr(self, name)}."
+                raise InvalidRequest(message, f"Choose a number from {lowest} to {highest}.")
+        choices = {"solver": get_args(Solver), "combine": get_args(Combination), "uncertainty": get_args(Uncertainty)}
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                message = f"There is no {name} '{getattr(self, name)}'."
+                raise InvalidRequest(message, f"Choose one of: {', '.join(allowed)}.")
+
+
+@dataclass(frozen=True)
+class DiffusionTask:
+    """Draw several plausible masks of what the prompts lie around, and their consensus.
+
+    Parameters
+    ----------
+    prompts
+        Boxes and masks say where the structure is and how large, points only where; at least one is positive.
+    model
+        Name in the catalogue.
+    scope
+        One slice, or all slices that the prompts lie on.
+    window
+        Intensities shown to the model; None takes those around the structure, as the model was trained.
+    options
+        How many masks are drawn, and how.
+    threshold
+        Probability (0, 1) of the consensus from which a voxel is inside.
+    clean_up
+        Options for the consensus; the candidates stay as they were drawn.
+    """
+
+    prompts: tuple[Prompt, ...]
+    model: str = "diffusion_lung_nodules"
+    scope: SliceScope | VolumeScope = field(default_factory=VolumeScope)
+    window: IntensityWindow | None = None
+    options: SamplingOptions = field(default_factory=SamplingOptions)
+    threshold: float = 0.5
+    clean_up: CleanUp = field(default_factory=CleanUp)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "prompts", tuple(self.prompts))
+        _check_threshold(self.threshold)
+
+
+Task = PromptTask | FewShotTask | InContextTask | DiffusionTask
 """Every task the engine knows; each paradigm adds its own."""
 
 

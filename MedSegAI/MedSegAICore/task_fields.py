@@ -19,14 +19,18 @@ from .request import (
     CleanUp,
     Combination,
     ContextOptions,
+    DiffusionTask,
     Direction,
     FewShotTask,
     InContextTask,
     IntensityWindow,
     Method,
     PromptTask,
+    SamplingOptions,
     SliceScope,
+    Solver,
     Task,
+    Uncertainty,
     VolumeScope,
 )
 from .volume import VolumePatch
@@ -43,6 +47,8 @@ def task_to_dict(task: Task) -> Plain:
         return _few_shot_to_dict(task)
     if isinstance(task, InContextTask):
         return _in_context_to_dict(task)
+    if isinstance(task, DiffusionTask):
+        return _diffusion_to_dict(task)
     return {
         "kind": "prompt",
         "model": task.model,
@@ -156,10 +162,60 @@ def _options_from_fields(fields: Fields) -> ContextOptions:
     return options
 
 
+def _diffusion_to_dict(task: DiffusionTask) -> Plain:
+    options = task.options
+    return {
+        "kind": "diffusion",
+        "model": task.model,
+        "prompts": [prompt_to_dict(prompt) for prompt in task.prompts],
+        "scope": _scope_to_dict(task.scope),
+        "window": _window_to_dict(task.window),
+        "options": {
+            "samples": int(options.samples),
+            "steps": int(options.steps),
+            "seed": int(options.seed),
+            "solver": options.solver,
+            "guidance": float(options.guidance),
+            "combine": options.combine,
+            "uncertainty": options.uncertainty,
+        },
+        "threshold": float(task.threshold),
+        "clean_up": _clean_up_to_dict(task.clean_up),
+    }
+
+
+def _diffusion_task(fields: Fields) -> Task:
+    return DiffusionTask(
+        prompts=tuple(prompt_from_fields(part) for part in fields.parts("prompts")),
+        model=fields.text("model"),
+        scope=_scope_from_fields(fields.part("scope")),
+        window=fields.optional("window", lambda name: _window_from_fields(fields.part(name))),
+        options=_sampling_from_fields(fields.part("options")),
+        threshold=fields.number("threshold"),
+        clean_up=_clean_up_from_fields(fields.part("clean_up")),
+    )
+
+
+def _sampling_from_fields(fields: Fields) -> SamplingOptions:
+    solvers, ways, kinds = get_args(Solver), get_args(Combination), get_args(Uncertainty)
+    options = SamplingOptions(
+        samples=fields.whole_number("samples"),
+        steps=fields.whole_number("steps"),
+        seed=fields.whole_number("seed"),
+        solver=_one_of(solvers, fields.choice("solver", solvers)),
+        guidance=fields.number("guidance"),
+        combine=_one_of(ways, fields.choice("combine", ways)),
+        uncertainty=_one_of(kinds, fields.choice("uncertainty", kinds)),
+    )
+    fields.finish()
+    return options
+
+
 _TASK_READERS: dict[str, Callable[[Fields], Task]] = {
     "prompt": _prompt_task,
     "fewshot": _few_shot_task,
     "incontext": _in_context_task,
+    "diffusion": _diffusion_task,
 }
 
 

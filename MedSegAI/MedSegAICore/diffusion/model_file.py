@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,27 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from ..errors import WeightsCorrupt
-from ..networks.mask_denoiser import SHIPPED, DenoiserArchitecture
+from ..networks.mask_denoiser import DenoiserArchitecture
 from .noise_levels import NoiseLevels
 
 _ARCHITECTURE, _LEVELS, _TRAINING = "architecture", "noise_levels", "training"
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file's network is.
+
+    Parameters
+    ----------
+    architecture, levels
+        The network and its noise levels.
+    size
+        Side of the squares that it was trained on [pixels].
+    """
+
+    architecture: DenoiserArchitecture
+    levels: NoiseLevels
+    size: int
 
 
 def save_model(
@@ -44,8 +61,8 @@ def save_model(
     save_file(half, path, metadata={name: json.dumps(part, sort_keys=True) for name, part in header.items()})
 
 
-def read_header(path: Path) -> tuple[DenoiserArchitecture, NoiseLevels]:
-    """Return what a file's network is; one without such a header is of the shipped kind.
+def read_header(path: Path) -> Header:
+    """Return what a file's network is.
 
     Raises
     ------
@@ -54,13 +71,14 @@ def read_header(path: Path) -> tuple[DenoiserArchitecture, NoiseLevels]:
     """
     try:
         with safe_open(path, framework="np") as file:
-            header = file.metadata() or {}
-        architecture = json.loads(header.get(_ARCHITECTURE, "{}"))
-        levels = json.loads(header.get(_LEVELS, "{}"))
-        sizes = {name: tuple(value) if isinstance(value, list) else value for name, value in architecture.items()}
-        if levels:
-            levels["settings"] = tuple((str(name), float(value)) for name, value in levels["settings"])
-        return DenoiserArchitecture(**{**asdict(SHIPPED), **sizes}), NoiseLevels(**levels)
+            metadata = file.metadata() or {}
+        parts = {name: json.loads(metadata[name]) for name in (_ARCHITECTURE, _LEVELS, _TRAINING)}
+        sizes: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in parts[_ARCHITECTURE].items()
+        }
+        settings = tuple((str(name), float(value)) for name, value in parts[_LEVELS].pop("settings"))
+        levels = NoiseLevels(**parts[_LEVELS], settings=settings)
+        return Header(DenoiserArchitecture(**sizes), levels, int(parts[_TRAINING]["size"]))
     except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
-        message = f"The file '{path.name}' does not say what network it holds: {error}."
-        raise WeightsCorrupt(message) from error
+        message = f"The file '{path.name}' does not say what network it holds ({error})."
+        raise WeightsCorrupt(message, "Choose a file that MedSegAI's own training has written.") from error

@@ -49,6 +49,12 @@ class Steps(Scheduler):
         self._next = dict(zip(grid, (*grid[1:], -1), strict=True))
         self.restart()
 
+    def step(
+        self, model_output: Tensor, timestep: int, sample: Tensor, generator: Draw = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the sample at the next noise level, and the clean mask that was seen in it."""
+        raise NotImplementedError
+
     def restart(self) -> None:
         """Forget the samples of before; a solver that looks back does so within one run only."""
 
@@ -97,14 +103,16 @@ class DDIMSteps(Steps):
         self, model_output: Tensor, timestep: int, sample: Tensor, generator: Draw = None
     ) -> tuple[Tensor, Tensor]:
         """Return the sample at the next noise level, and the clean mask that was seen in it."""
+        fresh = noise_like(sample, generator) if self.eta else torch.zeros_like(sample)
+        return self.step_with(model_output, timestep, sample, fresh)
+
+    def step_with(self, model_output: Tensor, timestep: int, sample: Tensor, fresh: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the same as `step`, with the noise that is drawn anew given."""
         clean, noise = self.clean_and_noise(model_output, int(timestep), sample)
         now, after = self.kept_at(int(timestep)), self.kept_at(self._next[int(timestep)])
         drawn = self.eta * math.sqrt((1 - after) / (1 - now) * max(1 - now / after, 0.0))
         stays = math.sqrt(max(1 - after - drawn**2, 0.0))
-        moved = math.sqrt(after) * clean + stays * noise
-        if drawn > 0:
-            moved = moved + drawn * noise_like(sample, generator)
-        return moved, clean
+        return math.sqrt(after) * clean + stays * noise + drawn * fresh, clean
 
 
 class DPMSolverSteps(Steps):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import (
+    InvalidRequest,
     LicenceNotAccepted,
     OutOfDeviceMemory,
     PackageMissing,
@@ -19,7 +20,7 @@ from ..errors import (
     WeightsMissing,
 )
 from ..prompts import BoxPrompt, LassoPrompt, MaskPrompt, PointPrompt, Prompt, ScribblePrompt
-from ..request import InContextTask, PromptTask, SegmentationRequest, Task
+from ..request import DiffusionTask, InContextTask, PromptTask, SegmentationRequest, Task
 from ..result import SegmentationResult
 from .cache import GIBIBYTE, ByteBoundedCache
 from .loaded_models import LoadedModels, file_state
@@ -36,11 +37,14 @@ PARADIGMS = {
     "prompt": "MedSegAICore.prompt.paradigm:segment_prompts",
     "fewshot": "MedSegAICore.fewshot.paradigm:segment_few_shot",
     "incontext": "MedSegAICore.incontext.paradigm:segment_in_context",
+    "diffusion": "MedSegAICore.diffusion.paradigm:segment_by_diffusion",
 }
 """What runs a model of each paradigm, as `module:function`; imported when first used."""
 
-BY_EXAMPLES = ("fewshot", "incontext")
-"""Paradigms that take examples instead of prompts."""
+WITH_OWN_TASKS = ("fewshot", "incontext", "diffusion")
+"""Paradigms with tasks of their own; models of all others are asked by a `PromptTask`."""
+
+PREDICT_SECONDS = "MedSegAICore.diffusion.paradigm:seconds_for"
 
 LEARN = "MedSegAICore.fewshot.paradigm:learn"
 LEARN_BEST = "MedSegAICore.fewshot.selection:learn_best"
@@ -165,6 +169,24 @@ class Engine:
         report: FitReport = self._run(spec, lambda learner: learn(request, learner, run))
         return replace(report, warnings=(*report.warnings, *self._warnings(spec)))
 
+    def predicted_seconds(self, request: SegmentationRequest, cancel: CancelToken | None = None) -> float:
+        """Return how long a `DiffusionTask` will take [s], from one pass of the network.
+
+        Raises
+        ------
+        InvalidRequest
+            The task is another one, whose time is not known before.
+        UnknownModel, WeightsMissing, NoPositivePrompt...
+            As for `segment`.
+        """
+        if not isinstance(request.task, DiffusionTask):
+            message = "How long this takes is not known before."
+            raise InvalidRequest(message, "Ask for the time of a DiffusionTask.")
+        spec, run = self._spec_of_task(request.task), Run(cancel=cancel or CancelToken())
+        predict: Callable[..., float] = _load(PREDICT_SECONDS, spec.name)
+        seconds: float = self._run(spec, lambda model: predict(request, model, run))
+        return seconds
+
     @property
     def cached_bytes(self) -> int:
         """Memory that embeddings take now [bytes]."""
@@ -206,20 +228,20 @@ class Engine:
         return self._weights[model] if model in self._weights else trusted_weights(spec)
 
     def _spec_of_task(self, task: Task) -> ModelSpec:
-        if isinstance(task, PromptTask):
-            spec = self._spec(task.model)
+        if isinstance(task, PromptTask | DiffusionTask):
+            spec = self._spec(task.model, "diffusion" if isinstance(task, DiffusionTask) else "")
             _check_kinds(task.prompts, spec)
             return spec
         if isinstance(task, InContextTask):
             return self._spec(task.model, "incontext")
         return self._spec(task.model or _method_of(task.support_model), "fewshot")
 
-    def _spec(self, name: str, by_examples: str = "") -> ModelSpec:
-        """Return a model of a paradigm that takes examples, or of any other."""
+    def _spec(self, name: str, paradigm: str = "") -> ModelSpec:
+        """Return a model of a paradigm with tasks of its own, or of any other."""
         models = {
             model: spec
             for model, spec in self.models().items()
-            if (spec.paradigm if spec.paradigm in BY_EXAMPLES else "") == by_examples
+            if (spec.paradigm if spec.paradigm in WITH_OWN_TASKS else "") == paradigm
         }
         if name not in models:
             message = f"There is no model '{name}' for this task."

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..consensus import by_agreement, entropy
 from ..engine.cache import ByteBoundedCache
 from ..engine.device import DevicePlan
 from ..engine.memory import with_one_retry
@@ -22,7 +23,6 @@ from ..models.catalogue import ModelSpec
 from ..volume import VolumePatch
 from .axes import axes_for, axis_of, places_for, stack_across
 from .context_network import ContextNetwork, load_network
-from .ensemble import by_agreement, entropy
 from .frames import Frame, body_box
 from .passes import Countdown, passes_of
 from .question import ContextAnswer, Question

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..consensus import combined
 from ..engine.run import Run
 from ..fewshot.slices import SliceStack
 from ..request import Combination, ContextOptions
 from .augmentation import Augmentation
 from .context_network import ContextNetwork
-from .ensemble import combined
 from .frames import Frame
 from .passes import Countdown
 from .support_pool import SupportPool, grid_pixels, looks_of

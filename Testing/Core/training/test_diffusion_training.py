@@ -106,9 +106,9 @@ def test_the_command_trains_goes_on_and_writes_a_model_that_says_what_it_is(tmp_
     arguments = [str(folder), "--dataset", str(root / "discs.json"), "--label", "disc", "--steps", "2", "--size", "16"]
     assert diffusion.main(arguments) == 0
     assert diffusion.main(arguments) == 0
-    architecture, levels = read_header(folder / "model.safetensors")
-    assert (architecture, levels) == (TINY, LEVELS)
-    fit_checkpoint(MaskDenoiser(architecture), read_checkpoint(folder / "model.safetensors"), "tiny")
+    header = read_header(folder / "model.safetensors")
+    assert (header.architecture, header.levels, header.size) == (TINY, LEVELS, 16)
+    fit_checkpoint(MaskDenoiser(header.architecture), read_checkpoint(folder / "model.safetensors"), "tiny")
 
 
 def described():

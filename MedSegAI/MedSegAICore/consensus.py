@@ -1,7 +1,6 @@
-"""Several answers to one question: what they say together, where they differ, and which of them is best.
+"""Several plausible masks of one structure: what they say together, where they differ, and how large it may be.
 
-Sources: Warfield et al., Simultaneous truth and performance level estimation (STAPLE), IEEE TMI 2004; Rakic et al.,
-Tyche, CVPR 2024 (arXiv:2401.13650).
+Source of STAPLE: Warfield et al., Simultaneous truth and performance level estimation, IEEE TMI 2004.
 """
 
 from __future__ import annotations
@@ -10,18 +9,20 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from ..errors import GeometryMismatch
-from ..request import Combination
-from ..volume import VolumePatch, nonzero_bounds
+from .errors import GeometryMismatch
+from .request import Combination
+from .volume import VolumePatch, nonzero_bounds
 
 Float32 = NDArray[np.float32]
 Bool = NDArray[np.bool_]
 
 STAPLE_MARGIN = 2
-"""Voxels of background that STAPLE sees around all answers: with much more of it, it drifts towards their union."""
+"""Voxels of background that STAPLE sees around all masks: with much more of it, it drifts towards their union."""
+
+CERTAIN = 1e-3
+"""Less entropy than this [bits] is none: it comes from rounding."""
 
 
 def combined(probabilities: NDArray[Any], how: Combination) -> Float32:
@@ -30,7 +31,7 @@ def combined(probabilities: NDArray[Any], how: Combination) -> Float32:
     Parameters
     ----------
     probabilities
-        (answers, k, j, i) in [0, 1].
+        (answers, k, j, i) in [0, 1], or their masks.
     how
         `mean` of the probabilities; `vote`: the share of answers with 0.5 or more; `staple`: the probability that
         STAPLE gives to their masks.
@@ -53,9 +54,11 @@ def staple(masks: Bool) -> Float32:
     bounds = nonzero_bounds(np.asarray(masks.any(axis=0)))
     if bounds is None:
         return found
-    if all(np.array_equal(masks[0], mask) for mask in masks[1:]):  # it would not converge
+    if (masks == masks[0]).all():  # it would not converge
         found[masks[0]] = 1
         return found
+    import SimpleITK as sitk  # takes long to open; who only looks at candidates does without
+
     ends = zip(bounds, masks.shape[1:], strict=True)
     box = tuple(slice(max(0, cut.start - STAPLE_MARGIN), min(length, cut.stop + STAPLE_MARGIN)) for cut, length in ends)
     images = [sitk.GetImageFromArray(mask[box].astype(np.uint8)) for mask in masks]
@@ -67,13 +70,25 @@ def entropy(probability: NDArray[Any]) -> Float32:
     """Return the entropy of being inside [bits], float32 in [0, 1]: where answers waver or differ it is high."""
     inside = np.clip(np.asarray(probability, dtype=np.float32), 1e-6, 1 - 1e-6)
     bits = -(inside * np.log2(inside) + (1 - inside) * np.log2(1 - inside))
-    return np.asarray(np.where(bits < 1e-3, np.float32(0), bits), dtype=np.float32)
+    return np.asarray(np.where(bits < CERTAIN, np.float32(0), bits), dtype=np.float32)
+
+
+def deviation(probabilities: NDArray[Any]) -> Float32:
+    """Return the standard deviation of the answers (answers, k, j, i) at each voxel, float32 in [0, 0.5]."""
+    return np.asarray(np.std(probabilities, axis=0, dtype=np.float32))
+
+
+def volume_interval(masks: Sequence[VolumePatch]) -> tuple[float, float]:
+    """Return between which volumes [ml] nine of ten masks lie: the quantiles 5 % and 95 %, linear in between."""
+    voxels = [float(np.count_nonzero(mask.array) * mask.geometry.spacing_kji.prod() / 1000) for mask in masks]
+    low, high = np.quantile(voxels, (0.05, 0.95)).tolist()
+    return low, high
 
 
 def by_agreement(masks: Sequence[VolumePatch]) -> tuple[VolumePatch, ...]:
-    """Return candidates in the order of their mean Dice with the others, the most typical one first."""
+    """Return masks in the order of their mean Dice with the others, the most typical one first."""
     scores = [np.mean([patch_dice(one, other) for other in masks if other is not one] or [1.0]) for one in masks]
-    return tuple(masks[place] for place in np.argsort(scores, kind="stable")[::-1])
+    return tuple(masks[place] for place in np.argsort(-np.asarray(scores), kind="stable"))
 
 
 def best_candidate(candidates: Sequence[VolumePatch], accepted: VolumePatch) -> tuple[int, float]:
