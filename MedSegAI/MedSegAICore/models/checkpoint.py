@@ -39,10 +39,21 @@ class Checkpoint:
         On the processor, mapped from the file.
     sha256
         Hash of the very file that they are mapped from, in hexadecimal digits.
+    mapped
+        The file in memory.
     """
 
     tensors: StateDict
     sha256: str
+    mapped: mmap.mmap
+
+    def release_pages(self) -> None:
+        """Take no memory for what was read so far; it is read from the disk again when it is needed.
+
+        What was written to the tensors would be lost, so this is for loading only.
+        """
+        if hasattr(mmap, "MADV_DONTNEED"):  # Windows does this by itself, when it is short of memory
+            self.mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def file_sha256(path: Path, cache: ByteBoundedCache) -> str:
@@ -84,7 +95,7 @@ def read_checkpoint(path: Path) -> StateDict:
         The file holds Python objects other than tensors, or asks for more memory than it has. Nothing of it was run.
     """
     with _opened(path) as file:
-        return _tensors(_table(file, path.name), file, path.name)
+        return _tensors(_table(file, path.name), file, path.name)[0]
 
 
 def open_checkpoint(path: Path, hashes: ByteBoundedCache) -> Checkpoint:
@@ -100,11 +111,11 @@ def open_checkpoint(path: Path, hashes: ByteBoundedCache) -> Checkpoint:
     with _opened(path) as file:
         before = _last_write(file)
         sha256 = _sha256(file, path, hashes)
-        tensors = _tensors(_table(file, path.name), file, path.name)
+        tensors, mapped = _tensors(_table(file, path.name), file, path.name)
         if _last_write(file) != before:
             message = f"The checkpoint {path.name} was changed while it was read."
             raise WeightsCorrupt(message, "Wait until nothing writes to it, then try again.")
-    return Checkpoint(tensors, sha256)
+    return Checkpoint(tensors, sha256, mapped)
 
 
 def fit_checkpoint(network: torch.nn.Module, state: StateDict, model: str) -> None:
@@ -117,14 +128,17 @@ def fit_checkpoint(network: torch.nn.Module, state: StateDict, model: str) -> No
     WeightsMismatch
         The checkpoint is of another network; the message says what differs and what it seems to be.
     """
-    wanted = network.state_dict()
-    differences = _differences(wanted, state)
-    if differences:
+    check_fit(network, state, model)
+    fitting = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
+    network.load_state_dict(fitting, assign=True)
+
+
+def check_fit(network: torch.nn.Module, state: StateDict, model: str) -> None:
+    """Raise `WeightsMismatch` unless the tensors have the names, shapes and kinds of number of a network."""
+    if differences := _differences(network.state_dict(), state):
         seems = describe_checkpoint({name: tuple(tensor.shape) for name, tensor in state.items()})
         message = f"The checkpoint is not for '{model}': {differences}. It seems to be {seems}."
         raise WeightsMismatch(message)
-    fitting = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
-    network.load_state_dict(fitting, assign=True)
 
 
 def _opened(path: Path) -> IO[bytes]:
@@ -179,11 +193,11 @@ def _table(file: IO[bytes], name: str) -> CheckpointTable:
         raise WeightsCorrupt(message) from error
 
 
-def _tensors(table: CheckpointTable, file: IO[bytes], name: str) -> StateDict:
-    """Return the tensors that a table places in an open file; writing to one does not change the file."""
+def _tensors(table: CheckpointTable, file: IO[bytes], name: str) -> tuple[StateDict, mmap.mmap]:
+    """Return the tensors that a table places in an open file, and the file in memory; writing does not change it."""
     try:
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-        return {key: _tensor(stored, mapped, file) for key, stored in table.tensors.items()}
+        return {key: _tensor(stored, mapped, file) for key, stored in table.tensors.items()}, mapped
     except Exception as error:
         if is_out_of_memory(error):
             raise
@@ -206,7 +220,8 @@ def _tensor(stored: StoredTensor, mapped: mmap.mmap, file: IO[bytes]) -> torch.T
         numbers = torch.frombuffer(copy, dtype=dtype)
     else:
         numbers = torch.frombuffer(mapped, dtype=dtype, count=stored.span, offset=stored.start)
-    return numbers.as_strided(stored.shape, stored.strides)
+    # a view would remember what it was cut from, and keep the file mapped when its own numbers were exchanged
+    return numbers.as_strided(stored.shape, stored.strides).data
 
 
 def _differences(wanted: StateDict, found: StateDict) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from ..engine.cache import ByteBoundedCache
 from ..engine.device import DevicePlan
 from ..engine.run import Run
-from ..errors import PackageMissing, WeightsAmbiguous, WeightsMismatch
+from ..errors import PackageMissing, WeightsAmbiguous, WeightsMismatch, WeightsMissing
 from .catalogue import ModelSpec, load_catalogue
 from .checkpoint import look_into
 from .recognition import Recognised, recognise
@@ -140,7 +140,12 @@ def _try(spec: ModelSpec, file: Path, cache: ByteBoundedCache) -> None:
     """Build the model with the file, which refuses it by name if it does not fit."""
     module, _, function = spec.entry.partition(":")
     plan = DevicePlan("cpu", "float32", "A checkpoint is tried where every computer can.")
-    getattr(_need(module, f"the model '{spec.name}'"), function)(spec, file, plan, cache)
+    build = getattr(_need(module, f"the model '{spec.name}'"), function)
+    try:
+        build(spec, file, plan, cache)
+    except WeightsMissing:
+        if not spec.base:
+            raise  # else what it is added to is not here yet: its own tensors fitted, or that would have been said
 
 
 def _need(module: str, purpose: str) -> ModuleType:

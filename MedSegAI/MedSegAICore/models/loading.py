@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,13 +12,16 @@ from ..engine.device import DevicePlan
 from ..engine.memory import is_out_of_memory
 from ..errors import OutOfDeviceMemory, WeightsMissing
 from .catalogue import ModelSpec
-from .checkpoint import StateDict, fit_checkpoint, open_checkpoint
+from .checkpoint import Checkpoint, StateDict, check_fit, open_checkpoint
 
 if TYPE_CHECKING:
     import torch
 
 Adapted = tuple[StateDict, tuple[str, ...]]
 """A checkpoint's tensors as a network can take them, and what the user should know of what was done to them."""
+
+_UNRELEASED_BYTES = 128 << 20
+"""So much of the file may lie in memory beside what is made of it [bytes]."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,10 @@ def load_network(
     try:
         checkpoint = open_checkpoint(weights, hashes)
         state, warnings = adapt(checkpoint.tensors)
-        fit_checkpoint(network, state, spec.name)
-        _bring(network, plan)
+        check_fit(network, state, spec.name)
+        _set_type(network, plan)
+        network.load_state_dict(_brought(state, network, plan, checkpoint), assign=True)
+        network.to(plan.device)
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
@@ -85,18 +89,31 @@ def load_network(
     return Loaded(checkpoint.sha256, warnings)
 
 
-def _bring(network: torch.nn.Module, plan: DevicePlan) -> None:
-    """Move a network whose tensors are mapped from a file to its device and type."""
+def _set_type(network: torch.nn.Module, plan: DevicePlan) -> None:
+    """Let a network without storage expect the planned type where it can compute in it."""
     import torch
 
-    network.to(plan.device)
-    dtype, compute_in = getattr(torch, plan.dtype), getattr(network, "compute_in", None)
-    if dtype == torch.float32 or compute_in is None:
-        return
-    compute_in(dtype)
-    if plan.device != "cpu":
-        return
-    for tensor in chain(network.parameters(), network.buffers()):
-        if tensor.dtype != dtype:
-            # the little that keeps its type would hold all pages of the file in memory, beside what was converted
-            tensor.data = tensor.data.clone()
+    compute_in = getattr(network, "compute_in", None)
+    if compute_in is not None and plan.dtype != "float32":
+        compute_in(getattr(torch, plan.dtype))
+
+
+def _brought(state: StateDict, network: torch.nn.Module, plan: DevicePlan, checkpoint: Checkpoint) -> StateDict:
+    """Return the tensors of a checkpoint on the device and in the types that a network expects, one after the other."""
+    import torch
+
+    expected = network.state_dict()
+    types = {
+        name: tensor.dtype if tensor.is_floating_point() else state[name].dtype for name, tensor in expected.items()
+    }
+    # where much is converted, the little that is not would keep the whole file in memory beside it
+    is_converted = any(dtype.is_floating_point and dtype != torch.float32 for dtype in types.values())
+    brought: StateDict = {}
+    unreleased = 0
+    for name, tensor in state.items():
+        brought[name] = tensor.to(plan.device, types[name], copy=is_converted)
+        unreleased += tensor.numel() * tensor.element_size()
+        if unreleased > _UNRELEASED_BYTES:
+            checkpoint.release_pages()
+            unreleased = 0
+    return brought

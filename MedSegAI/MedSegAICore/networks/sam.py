@@ -87,20 +87,20 @@ class PromptedNetwork(nn.Module):
         mask_logits: Tensor | None,
         several: bool,
     ) -> tuple[Tensor, Tensor]:
-        """Return low-resolution logits (1, masks, 4 h, 4 w) and their predicted qualities (1, masks).
+        """Return low-resolution logits (prompts, masks, 4 h, 4 w) and their predicted qualities (prompts, masks).
 
         Parameters
         ----------
         embedding
             (1, 256, h, w) of a picture.
         points
-            Positions (1, n, 2) as (x, y) in pixels of the input, and labels (1, n): 1 inside, 0 outside.
+            Positions (prompts, n, 2) as (x, y) in pixels of the input, and labels (prompts, n): 1 inside, 0 outside.
         box
-            (1, 4) as (x, y, x, y) in pixels of the input.
+            (prompts, 4) as (x, y, x, y) in pixels of the input.
         mask_logits
-            (1, 1, 4 h, 4 w) logits of an earlier answer.
+            (prompts, 1, 4 h, 4 w) logits of earlier answers.
         several
-            Three answers of different extent instead of one.
+            Three answers of different extent to each prompt instead of one.
         """
         sparse, dense = self.prompt_encoder(points=points, boxes=box, masks=mask_logits)
         logits, quality = self.mask_decoder(

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -48,6 +49,17 @@ def test_the_large_layers_are_converted_and_the_others_are_not(file):
     loaded(network, file, BFLOAT16)
     assert network.image_encoder.blocks[0].mlp.lin1.weight.dtype == torch.bfloat16
     assert torch.equal(network.image_encoder.pos_embed, random_state(Sam(TINY), 1)["image_encoder.pos_embed"])
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+@pytest.mark.parametrize(("plan", "is_mapped"), [(FLOAT32, True), (BFLOAT16, False)])
+def test_the_file_stays_mapped_only_where_its_numbers_are_used_as_they_are(tmp_path, plan, is_mapped):
+    file = tmp_path / "a_name_of_its_own.pth"
+    torch.save(random_state(Sam(TINY), 1), file)
+    network = Sam(TINY)
+    loaded(network, file, plan)
+    assert (file.name in Path("/proc/self/maps").read_text()) == is_mapped
+    assert network.image_encoder is not None
 
 
 @pytest.mark.parametrize("size", [128, 512])
