@@ -115,6 +115,7 @@ def parser() -> argparse.ArgumentParser:
     examples.add_argument("--scheme", choices=SCHEMES, default="full-volume", help="of few-shot (full-volume)")
     examples.add_argument("--slices", type=int, default=12, metavar="N", help="annotated slices of roy (12)")
     examples.add_argument("--deranged", action="store_true", help="in-context: once more with masks exchanged")
+    examples.add_argument("--unmatched", action="store_true", help="in-context: once more mirrored and moved")
     raters = made.add_argument_group("raters: images that several people drew on")
     raters.add_argument("--prompt", choices=("point", "box"), default="box", help="what the model is told (box)")
     settings = made.add_argument_group("settings")
@@ -236,7 +237,7 @@ def chosen_plan(options: argparse.Namespace) -> Plan:
     supports = [whole_number(part) for part in parts(options.supports)]
     if options.protocol == "few-shot":
         return few_shot_plan(options.scheme, supports or ONE_SUPPORT, options.slices)
-    return in_context_plan(supports or CONTEXT_SIZES, deranged=options.deranged)
+    return in_context_plan(supports or CONTEXT_SIZES, deranged=options.deranged, unmatched=options.unmatched)
 
 
 def whole_number(text: str) -> int:

@@ -15,8 +15,10 @@ from ..engine.run import Run
 from ..fewshot.examples import Example
 from ..fewshot.fit import FitRequest
 from ..fewshot.learned import fingerprint_of
+from ..incontext.context_example import ContextExample
+from ..incontext.task_library import TaskLibrary
 from ..prompts import Prompt
-from ..request import FewShotTask, PromptTask, SegmentationRequest
+from ..request import ContextOptions, FewShotTask, InContextTask, PromptTask, SegmentationRequest
 from ..support import Support
 from ..volume import ImageVolume
 from .protocols.raters import Candidates
@@ -93,3 +95,35 @@ class EngineExamples:
         part = run.part(0.7, 1.0)
         request = SegmentationRequest(query, FewShotTask(file, model=self.model))
         return np.asarray(self.engine.segment(request, part.progress, part.cancel).mask.full(), dtype=np.bool_)
+
+
+@dataclass(frozen=True, eq=False)
+class EngineContext:
+    """A model of the Engine that looks at examples with every image; the same examples are stored once.
+
+    Parameters
+    ----------
+    engine
+        Runs the model.
+    model
+        Its name in the catalogue.
+    options
+        How the examples are shown to a network.
+    """
+
+    engine: Engine
+    model: str
+    options: ContextOptions = field(default_factory=ContextOptions)
+    _folder: tempfile.TemporaryDirectory[str] = field(default_factory=tempfile.TemporaryDirectory)
+
+    def __call__(self, supports: Sequence[Support], query: ImageVolume, run: Run) -> NDArray[np.bool_]:
+        """Return the mask (k, j, i) of the whole query that the model makes of the examples."""
+        examples = tuple(Example.of_support(support, "structure") for support in supports)
+        library, name = TaskLibrary(Path(self._folder.name)), fingerprint_of(examples, self.model, seed=0)
+        task = library.create(name, ["structure"])
+        for example in examples[len(task.identifiers()) :]:  # all, none, or those that a cancelled run has left
+            run.check()
+            task.add(ContextExample(example))
+        asked = InContextTask(library.folder, name, model=self.model, options=self.options)
+        mask = self.engine.segment(SegmentationRequest(query, asked), run.progress, run.cancel).mask
+        return np.asarray(mask.full(), dtype=np.bool_)

@@ -12,7 +12,7 @@ from ..errors import InvalidRequest, WeightsMissing
 from ..geometry import VolumeGeometry
 from .datasets.content import content_digest, files_of
 from .datasets.dataset import Dataset
-from .engine_methods import EngineCandidates, EngineClicks, EngineExamples
+from .engine_methods import EngineCandidates, EngineClicks, EngineContext, EngineExamples
 from .job import Job
 from .protocols.baselines import first_mask, mean_mask
 from .protocols.plans import Asked, ImageProtocol, InteractivePlan, MethodKind, Plan
@@ -29,8 +29,14 @@ SUPPORT_METHODS: Mapping[str, Callable[[Engine], SupportMethod]] = {
 }
 """What makes the methods that any other from examples has to beat, by name."""
 
-PROMPT, FEW_SHOT = "prompt", "fewshot"
-"""Paradigms of the models that clicks and candidates are asked of, and of those that learn from examples."""
+PROMPT = "prompt"
+"""Paradigm of the models that clicks and candidates are asked of."""
+
+FROM_EXAMPLES: Mapping[str, Callable[[Engine, str], SupportMethod]] = {
+    "fewshot": EngineExamples,
+    "incontext": EngineContext,
+}
+"""What asks the models of each paradigm that takes examples."""
 
 
 def job_of_models(
@@ -86,8 +92,9 @@ def _methods(kind: MethodKind, names: Sequence[str], engine: Engine) -> dict[str
     known: dict[str, Callable[[], Any]]
     if kind == "supports":
         known = {name: partial(make, engine) for name, make in SUPPORT_METHODS.items()}
-        learners = [name for name, spec in engine.models().items() if spec.paradigm == FEW_SHOT]
-        known |= {name: partial(EngineExamples, engine, name) for name in learners}
+        for name, spec in engine.models().items():
+            if spec.paradigm in FROM_EXAMPLES:
+                known[name] = partial(FROM_EXAMPLES[spec.paradigm], engine, name)
     else:
         wrapped = EngineClicks if kind == "clicks" else EngineCandidates
         prompted = [name for name, spec in engine.models().items() if spec.paradigm == PROMPT]

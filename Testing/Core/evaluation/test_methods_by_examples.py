@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from Core.fewshot.conftest import person
 from MedSegAICore import Engine, InvalidRequest, Support
 from MedSegAICore.engine.run import Run
-from MedSegAICore.evaluation.engine_methods import EngineExamples
+from MedSegAICore.evaluation.engine_methods import EngineContext, EngineExamples
 from MedSegAICore.evaluation.model_job import SUPPORT_METHODS, job_of_models
 from MedSegAICore.evaluation.protocols.plans import few_shot_plan
 from MedSegAICore.evaluation.registered_masks import affine_masks, deformed_masks
+from MedSegAICore.incontext.task_library import TaskLibrary
 
 
 def support(seed: int) -> Support:
@@ -48,6 +51,15 @@ def test_a_model_learns_from_the_same_examples_once(supports, query, monkeypatch
     assert len(fits) == 2
 
 
+def test_a_model_looks_at_examples_that_are_stored_once(supports, query):
+    method = EngineContext(Engine(), "registered_context")
+    first = method(supports, query.image, Run())
+    assert dice(first, query.mask.full()) > 0.85
+    assert np.array_equal(first, method(supports, query.image, Run()))
+    (task,) = TaskLibrary(Path(method._folder.name)).tasks()
+    assert len(TaskLibrary(Path(method._folder.name)).task(task).identifiers()) == 2
+
+
 @pytest.mark.parametrize("method", [affine_masks, deformed_masks])
 def test_registered_masks_lie_on_the_structure(method, supports, query):
     mask = method(supports, query.image, Run())
@@ -58,4 +70,7 @@ def test_registered_masks_lie_on_the_structure(method, supports, query):
 def test_every_learner_of_the_catalogue_can_be_asked():
     with pytest.raises(InvalidRequest, match="no model 'adaptive' that takes examples") as refused:
         job_of_models(["adaptive"], [], Engine(), few_shot_plan("whole-examples"))
-    assert all(name in str(refused.value) for name in (*SUPPORT_METHODS, "registered", "prototypes", "senet_fold1"))
+    assert all(
+        name in str(refused.value)
+        for name in (*SUPPORT_METHODS, "registered", "prototypes", "senet_fold1", "universeg")
+    )

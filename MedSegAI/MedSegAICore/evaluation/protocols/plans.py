@@ -187,7 +187,18 @@ def few_shot_plan(scheme: str, supports: Sequence[int] = ONE_SUPPORT, slices: in
     return SupportPlan((schemes[SCHEMES.index(scheme)],), tuple(supports))
 
 
-def in_context_plan(supports: Sequence[int] = CONTEXT_SIZES, *, deranged: bool = False) -> SupportPlan:
-    """Return the in-context protocol, with `deranged` once more with the examples' masks exchanged."""
-    schemes = (InContext(), InContext(deranged=True)) if deranged else (InContext(),)
+def in_context_plan(
+    supports: Sequence[int] = CONTEXT_SIZES, *, deranged: bool = False, unmatched: bool = False
+) -> SupportPlan:
+    """Return the in-context protocol, and what shows whether a method copies the places of masks.
+
+    Parameters
+    ----------
+    supports
+        Numbers of examples.
+    deranged, unmatched
+        Ask once more with the examples' masks exchanged, and with the examples mirrored and moved.
+    """
+    more = (deranged, InContext(deranged=True)), (unmatched, InContext(unmatched=True))
+    schemes = (InContext(), *(scheme for is_asked, scheme in more if is_asked))
     return SupportPlan(schemes, tuple(supports))

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from ...errors import InvalidRequest
 from ...support import Support
 from ...volume import ImageVolume, VolumePatch
 from ..datasets.dataset import Case, Dataset
 from ..datasets.split import drawn_order
 from .fitting import fitted
+
+LARGEST_MOVE = 1 / 6
+"""How far `unmatched` moves an example at most, as a share of its rows or columns."""
 
 
 def support_cases(
@@ -92,3 +97,29 @@ def deranged(supports: Sequence[Support], seed: int) -> tuple[Support, ...]:
         name = f"{supports[place].name} with the mask of {supports[donor].name}"
         exchanged[place] = replace(supports[place], mask=VolumePatch.whole(mask, geometry), name=name)
     return tuple(exchanged)
+
+
+def unmatched(supports: Sequence[Support], seed: int) -> tuple[Support, ...]:
+    """Return the examples mirrored and moved within their slices, image and mask together.
+
+    What a method loses by it is what it took from where the masks are: they still match their images, but lie where
+    the query's structure does not.
+    """
+    return tuple(_elsewhere(support, np.random.default_rng((seed, number))) for number, support in enumerate(supports))
+
+
+def _elsewhere(support: Support, draw: np.random.Generator) -> Support:
+    flipped = ((1,), (2,), (1, 2))[int(draw.integers(3))]
+    image, mask = (np.flip(array, flipped) for array in (support.image.array, support.mask.full()))
+    for axis in (1, 2):
+        used = np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
+        length = mask.shape[axis]
+        most = int(LARGEST_MOVE * length)
+        steps = int(draw.integers(max(-most, -int(used[0])), min(most, length - 1 - int(used[-1])) + 1))
+        image, mask = (np.roll(array, steps, axis) for array in (image, mask))
+        emptied = [slice(None)] * 3
+        emptied[axis] = slice(0, steps) if steps >= 0 else slice(length + steps, length)
+        image[tuple(emptied)] = support.image.array.min()
+    geometry = support.image.geometry
+    name = f"{support.name}, mirrored and moved".lstrip(", ")
+    return Support(ImageVolume(image, geometry), VolumePatch.whole(mask, geometry), name)

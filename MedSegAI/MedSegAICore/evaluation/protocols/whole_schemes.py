@@ -14,7 +14,7 @@ from ..datasets.split import COMMITTED_SEED
 from .judge import Mask, checked_answer
 from .schemes import SupportMethod
 from .slice_schemes import centre_slices
-from .supports import deranged, slice_of
+from .supports import deranged, slice_of, unmatched
 
 
 @dataclass(frozen=True)
@@ -69,11 +69,15 @@ class InContext:
     deranged
         A diagnosis: the masks are exchanged so that none stays with its image. A method that does as well as with
         the right masks looks at where the masks are, not at the images.
+    unmatched
+        Another diagnosis: the examples are mirrored and moved, so that their masks lie elsewhere than the query's
+        structure. A method that does much worse copies places.
     seed
-        Draws who gets whose mask.
+        Draws who gets whose mask, and how examples are moved.
     """
 
     deranged: bool = False
+    unmatched: bool = False
     seed: int = COMMITTED_SEED
 
     name = "In-context"
@@ -86,13 +90,15 @@ class InContext:
     @property
     def remark(self) -> str:
         """Return what tables add to the number of examples."""
-        return "masks deranged" if self.deranged else ""
+        changes = ("masks deranged", self.deranged), ("unmatched", self.unmatched)
+        return ", ".join(words for words, is_made in changes if is_made)
 
     def ask(
         self, method: SupportMethod, supports: Sequence[Support], query: ImageVolume, truth: Mask, run: Run
     ) -> Mask:
         """Return the answer on the whole image."""
         shown = deranged(supports, self.seed) if self.deranged else tuple(supports)
+        shown = unmatched(shown, self.seed) if self.unmatched else shown
         return checked_answer(method(shown, query, run), truth.shape)
 
     def scored(self, truth: Mask) -> slice:

@@ -160,6 +160,11 @@ def test_the_in_context_protocols_come_with_their_diagnosis():
     assert [protocol.shots for protocol in in_context_plan().over(people(2), Asked())] == [1, 4, 16, 64]
 
 
+def test_examples_that_are_moved_are_a_condition_of_their_own():
+    protocols = in_context_plan((1,), unmatched=True).over(people(3), Asked())
+    assert [protocol.condition for protocol in protocols] == ["1 support", "1 support, unmatched"]
+
+
 def test_the_mean_mask_does_not_care_whose_masks_they_are():
     cases = [drawn_case(f"{n:02}", {"bar": bar(n, n + 4)}) for n in range(5)]
     plain, exchanged = in_context_plan((4,), deranged=True).over(drawn_dataset(*cases), Asked())

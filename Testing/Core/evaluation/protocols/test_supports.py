@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from MedSegAICore.engine.run import CancelToken, Run
 from MedSegAICore.errors import Cancelled, InvalidRequest
 from MedSegAICore.evaluation.protocols.baselines import first_mask, mean_mask
 from MedSegAICore.evaluation.protocols.fitting import fitted
-from MedSegAICore.evaluation.protocols.supports import deranged
+from MedSegAICore.evaluation.protocols.supports import deranged, unmatched
 from MedSegAICore.geometry import VolumeGeometry
 from MedSegAICore.support import Support
 from MedSegAICore.volume import ImageVolume, VolumePatch
@@ -39,6 +39,18 @@ def test_no_mask_stays_with_its_image_and_none_is_lost(count, seed):
     assert all(one.image is support.image for one, support in zip(exchanged, supports, strict=True))
     again = deranged(supports, seed)
     assert all(np.array_equal(one.mask.array, other.mask.array) for one, other in zip(exchanged, again, strict=True))
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(0, 2**31), st.tuples(*[st.integers(0, 11)] * 2))
+def test_what_is_moved_keeps_its_mask_on_its_image(seed, place):
+    mask = np.zeros((2, 12, 12), bool)
+    mask[1, place[0], place[1]] = True
+    image = ImageVolume(mask * np.float32(7), VolumeGeometry.from_components(mask.shape))
+    (moved,) = unmatched([Support(image, VolumePatch.whole(mask, image.geometry), "one")], seed)
+    assert np.array_equal(moved.image.array > 0, moved.mask.full())
+    assert moved.mask.full().sum() == 1
+    assert moved.mask.full()[1].any()
 
 
 def test_one_example_cannot_be_deranged():
