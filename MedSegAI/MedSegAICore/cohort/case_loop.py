@@ -34,9 +34,6 @@ class Worker(Protocol):
     def next_outcome(self, run: Run) -> Outcome:
         """Return what came of one of the cases that were taken, when it is known."""
 
-    def close(self) -> None:
-        """Let go of what works."""
-
 
 @dataclass(frozen=True, eq=False)
 class CaseReport:
@@ -152,7 +149,7 @@ class CaseLoop:
 
     def _in_words(self, seconds: float) -> str:
         said = f"{self._ended} of {self._total}"
-        if not self._ended:
+        if self._ended in (0, self._total):
             return said
         return f"{said}, about {duration(seconds / self._ended * (self._total - self._ended))} left"
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from queue import Empty, Queue
 from typing import Any
 
-from ..engine.engine import Engine
 from ..engine.run import Run
 from ..errors import ClusterLost, ClusterRefused, WorkerLost
 from .attempt import Outcome, failed
-from .case_loop import Worker
 from .case_work import CaseJob
 from .cluster import GPU, LocalPlan, RemotePlan, dask, local_client, remote_client, workers_with_gpu
 from .cluster_task import do_on_worker, versions_here
@@ -108,13 +106,19 @@ def _lost_if_it_does_not_answer() -> Iterator[None]:
 
 
 @contextmanager
-def workers_of(plan: LocalPlan | RemotePlan, cohort: Cohort) -> Iterator[Callable[[Engine], Worker]]:
-    """Give what makes the worker of a run, on a cluster that is there as long as the block."""
-    cohort.folder.mkdir(parents=True, exist_ok=True)
+def cluster_of(plan: LocalPlan | RemotePlan, cohort: Cohort) -> Iterator[ClusterWorker]:
+    """Give what does the cases of a cohort on a cluster, which is there as long as the block.
+
+    Raises
+    ------
+    ClusterRefused, ClusterLost, PackageMissing
+        The cluster cannot be used.
+    """
     if isinstance(plan, LocalPlan):
-        with local_client(plan) as client:
-            yield lambda _engine: ClusterWorker(client)
+        with local_client(plan) as client, closing(ClusterWorker(client)) as worker:
+            yield worker
         return
     needs_gpu = cohort.device.startswith("cuda")
-    with remote_client(plan, cohort.folder.absolute(), needs_gpu=needs_gpu) as client:
-        yield lambda _engine: ClusterWorker(client, needs_gpu=needs_gpu)
+    client_of = remote_client(plan, cohort.folder.absolute(), needs_gpu=needs_gpu)
+    with client_of as client, closing(ClusterWorker(client, needs_gpu=needs_gpu)) as worker:
+        yield worker

@@ -64,9 +64,6 @@ class LocalWorker:
             if not run.cancel.is_cancelled:
                 self._write({})
 
-    def close(self) -> None:
-        """Do nothing: there is no other process."""
-
     def _read(self) -> dict[str, int]:
         try:
             values = json.loads(self._file.read_text(encoding="utf-8"))

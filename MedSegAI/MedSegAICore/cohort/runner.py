@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 from ..engine.engine import Engine
 from ..engine.run import Run
@@ -12,7 +13,7 @@ from .folder_lock import held
 from .local_worker import LocalWorker
 from .summary import write_summary
 
-MakeWorker = Callable[[Engine], Worker]
+MakeWorker = Callable[[], AbstractContextManager[Worker]]
 
 
 def run_cohort(
@@ -27,7 +28,7 @@ def run_cohort(
     run
         Progress and cancel.
     make_worker
-        Returns what does the cases; without it they are done one after the other in this process.
+        Gives what does the cases, if there are any to do; without it they are done one after the other here.
     engine
         What segments in this process; None takes the cohort's own.
 
@@ -50,17 +51,10 @@ def run_cohort(
         run.step(0.0, "looking for what is done already")
         found = standings(cohort, engine)
         todo = [standing for standing in found if standing.state in ("new", "changed")]
-        worker = make_worker(engine) if make_worker and todo else local_worker(cohort, engine)
-        loop = CaseLoop(found, worker, lambda reports: write_summary(cohort.folder, reports, title_of(cohort)))
-        try:
+        here = LocalWorker(engine, cohort.folder, forgive=cohort.retry)
+        with make_worker() if make_worker and todo else nullcontext(here) as worker:
+            loop = CaseLoop(found, worker, lambda reports: write_summary(cohort.folder, reports, title_of(cohort)))
             return loop.run(run)
-        finally:
-            worker.close()
-
-
-def local_worker(cohort: Cohort, engine: Engine) -> LocalWorker:
-    """Return what does the cases in this process."""
-    return LocalWorker(engine, cohort.folder, forgive=cohort.retry)
 
 
 def title_of(cohort: Cohort) -> str:

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import time
+from contextlib import closing
 
 import pytest
 from Core.cohort.conftest import make_balls, results_of
@@ -37,7 +38,7 @@ def undisturbed(many, tmp_path):
 
 
 def on(client, task):
-    return lambda _engine: ClusterWorker(client, task=task)
+    return lambda: closing(ClusterWorker(client, task=task))
 
 
 def test_two_workers_give_the_same_results_as_none(client, many, undisturbed):
@@ -93,7 +94,7 @@ def test_never_more_cases_are_given_away_than_there_are_workers(client, many):
             return super().next_outcome(run)
 
     client.wait_for_workers(2, timeout=60)  # those that other tests have ended are started again
-    many.run(worker=lambda _engine: Watched(client, task=cohort_tasks.quick))
+    many.run(worker=lambda: closing(Watched(client, task=cohort_tasks.quick)))
     assert max(most) == 2
 
 

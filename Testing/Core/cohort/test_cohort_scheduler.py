@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from MedSegAICore.cohort import cluster
 from MedSegAICore.cohort.case_work import CaseJob
 from MedSegAICore.cohort.cluster import CERTIFICATES, RemotePlan, check_workers, is_here, remote_client, security_of
 from MedSegAICore.cohort.cluster_task import difference_of, do_on_worker, versions_here
-from MedSegAICore.cohort.cluster_worker import ClusterWorker, workers_of
+from MedSegAICore.cohort.cluster_worker import ClusterWorker, cluster_of
 from MedSegAICore.cohort.cohort_recipe import recipe_of_task
 from MedSegAICore.cohort.runner import run_cohort
 from MedSegAICore.engine.run import Run
@@ -97,21 +98,20 @@ def test_a_scheduler_that_stops_is_named_and_the_same_goes_on_once_it_is_back(si
 
     lost = pytest.raises(ClusterLost, match="it goes on where it was")
     with remote_client(site.plan, many.out, needs_gpu=False) as client, lost:
-        many.run(Run(stop), lambda _engine: ClusterWorker(client, task=cohort_tasks.slow))
+        many.run(Run(stop), lambda: closing(ClusterWorker(client, task=cohort_tasks.slow)))
     done = len(list(many.out.glob("*.provenance.json")))
     assert 1 <= done < 4
     site.start()
     with remote_client(site.plan, many.out, needs_gpu=False) as client:
-        found = many.run(worker=lambda _engine: ClusterWorker(client, task=cohort_tasks.quick))
+        found = many.run(worker=lambda: closing(ClusterWorker(client, task=cohort_tasks.quick)))
     assert list(found.values()).count("kept") == done
     assert results_of(many.out) == results_of(tmp_path / "undisturbed")
 
 
 def test_a_worker_segments_with_the_models_of_the_project(site, many):
     recipe = recipe_of_task(PromptTask((), "adaptive"))
-    with workers_of(site.plan, many.cohort()) as make_worker:
-        found = many.cohort(recipe=recipe, cases=many.cases()[:2])
-        reports = run_cohort(found, Run(), make_worker)
+    cohort = many.cohort(recipe=recipe, cases=many.cases()[:2])
+    reports = run_cohort(cohort, Run(), lambda: cluster_of(site.plan, cohort))
     assert [report.status for report in reports] == ["done", "done"]
     assert {report.record.model for report in reports} == {"adaptive"}
 
