@@ -18,9 +18,11 @@ from MedSegAICore.recipe import Recipe, recipes_from_json, recipes_to_json, task
 from MedSegAICore.request import (
     CleanUp,
     ContextOptions,
+    DiffusionTask,
     InContextTask,
     IntensityWindow,
     PromptTask,
+    SamplingOptions,
     SliceScope,
     VolumeScope,
 )
@@ -107,9 +109,29 @@ context_tasks = st.builds(
     clean_up=st.builds(CleanUp, st.booleans(), st.booleans(), st.floats(0, 50)),
 )
 
+diffusion_tasks = st.builds(
+    DiffusionTask,
+    prompts=st.lists(prompts, max_size=3).map(tuple),
+    model=st.sampled_from(["medsegdiff_v1", "medsegdiff_v2"]),
+    scope=scopes,
+    window=st.none() | windows,
+    options=st.builds(
+        SamplingOptions,
+        samples=few,
+        steps=few,
+        seed=few,
+        solver=st.sampled_from(["ddim", "ddpm", "dpm_solver"]),
+        guidance=st.floats(0, 20),
+        combine=st.sampled_from(["mean", "vote", "staple"]),
+        uncertainty=st.sampled_from(["entropy", "deviation"]),
+    ),
+    threshold=st.floats(0.01, 0.99),
+    clean_up=st.builds(CleanUp, st.booleans(), st.booleans(), st.floats(0, 50)),
+)
+
 
 @settings(deadline=None, max_examples=200)
-@given(tasks | context_tasks)
+@given(tasks | context_tasks | diffusion_tasks)
 def test_every_task_comes_back_from_json_bit_for_bit(task: PromptTask) -> None:
     text = json.dumps(task_to_dict(task), allow_nan=False)
 
