@@ -49,7 +49,7 @@ def segment_in_context(request: SegmentationRequest, model: ContextModel, run: R
     question, task = _asked(request, request.task)
     answer = model.answer(question, run.part(0.0, ANSWERING))
     run.step(ANSWERING, "Finishing")
-    structures = structures_from(answer.probabilities, answer.quality, task.threshold, task.clean_up)
+    structures = structures_from(answer.probabilities, answer.quality, task.threshold, task.clean_up, run.check)
     return SegmentationResult(
         mask=mask_of(structures),
         probability=union([structure.probability for structure in structures]),
