@@ -5,6 +5,7 @@ Fields: https://slicer.readthedocs.io/en/latest/developer_guide/modules/segmenta
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,14 +15,30 @@ import SimpleITK as sitk
 
 from .errors import GeometryMismatch, InvalidRequest
 from .geometry import Triple
-from .images import image_from_array, write_image
+from .images import image_from_array, open_image, write_image
 from .volume import VolumePatch
 
 RECIPE_TAG = "MedSegAI.Recipe"
 """Tag of a segment that tells how it was made: a list of recipes, as `recipes_to_json` writes it."""
 
+TERMINOLOGY_TAG = "TerminologyEntry"
+"""Slicer's tag of a segment that tells what it is."""
+
 COLORS = ((0.90, 0.24, 0.24), (0.24, 0.67, 0.36), (0.26, 0.45, 0.85), (0.95, 0.74, 0.20), (0.62, 0.35, 0.71))
 """Colours of segments that name none: red, green, blue, yellow, violet."""
+
+
+@dataclass(frozen=True)
+class SegmentLook:
+    """Colour (red, green, blue in [0, 1]) and terminology, as Slicer keeps it, of a segment."""
+
+    color: tuple[float, float, float]
+    terminology: str = ""
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Return what a segment is tagged with."""
+        return {TERMINOLOGY_TAG: self.terminology} if self.terminology else {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +104,32 @@ def write_segmentation(path: Path | str, segments: Sequence[NamedMask]) -> None:
     image.SetMetaData("Segmentation_MasterRepresentation", "Binary labelmap")
     image.SetMetaData("Segmentation_ReferenceImageExtentOffset", "0 0 0")
     write_image(path, image)
+
+
+def read_looks(path: Path) -> dict[str, SegmentLook]:
+    """Return how the segments of a `.seg.nrrd` file look, by name, as far as it says so.
+
+    Raises
+    ------
+    InvalidImage
+        The file cannot be read.
+    """
+    reader = open_image(path, is_layered=True)
+    header = {key: reader.GetMetaData(key) for key in reader.GetMetaDataKeys()}
+    looks: dict[str, SegmentLook] = {}
+    for key, name in header.items():
+        if (found := re.fullmatch(r"(Segment\d+_)Name", key)) and (color := _color(header.get(f"{found[1]}Color", ""))):
+            tags = dict(tag.split(":", 1) for tag in header.get(f"{found[1]}Tags", "").split("|") if ":" in tag)
+            looks[name.strip()] = SegmentLook(color, tags.get(TERMINOLOGY_TAG, ""))
+    return looks
+
+
+def _color(text: str) -> tuple[float, float, float] | None:
+    try:
+        red, green, blue = (min(max(float(part), 0.0), 1.0) for part in text.split())
+    except ValueError:
+        return None
+    return red, green, blue
 
 
 def _layers(segments: Sequence[NamedMask], shape: Triple) -> tuple[list[np.ndarray], list[tuple[int, int]]]:

@@ -12,8 +12,9 @@ from Host.nodes import add_linear_transform, add_segmentation, add_volume, put_u
 from Host.picture import share_of_color
 from MedSegAICore.fewshot.examples import Example
 from MedSegAICore.fewshot.fit import DEFAULT
+from MedSegAICore.segmentation_file import SegmentLook
 from MedSegAILib.mrml import support_files
-from MedSegAILib.mrml.segments import SegmentLook, giveLook
+from MedSegAILib.mrml.segments import giveLook
 
 LIVER = SegmentLook((0.9, 0.2, 0.1), "Segmentation category~SCT^85756007^Tissue~SCT^10200004^Liver~^^~Anatomic~^^~^^")
 KIDNEY = SegmentLook((0.1, 0.3, 0.9))

@@ -10,14 +10,15 @@ import slicer
 from fakes.people import person
 from Host.nodes import add_bending_transform, add_linear_transform, add_segmentation, add_volume, put_under
 from MedSegAICore.errors import InvalidSupport, NodeRemoved, NonLinearTransform
+from MedSegAICore.fewshot.support_notes import SupportNotes, notes_file, read_notes, write_notes
 from MedSegAICore.recipe import recipes_from_json
 from MedSegAICore.request import FewShotTask
-from MedSegAICore.segmentation_file import RECIPE_TAG
+from MedSegAICore.segmentation_file import RECIPE_TAG, SegmentLook
 from MedSegAILib.mrml.examples import exampleFromNodes
 from MedSegAILib.mrml.fewshot_console import learn, likeRequestFromNodes, segmentLike, writeLike
-from MedSegAILib.mrml.segments import SegmentLook, giveLook, lookOf, tagOf
+from MedSegAILib.mrml.segments import giveLook, lookOf, tagOf
 from MedSegAILib.mrml.structures import structureLooks
-from MedSegAILib.mrml.support_files import SupportNotes, copyModel, notesFile, readNotes, writeNotes
+from MedSegAILib.mrml.support_files import copyModel
 
 SHAPE = (9, 14, 12)
 LIVER = SegmentLook((0.5, 0.25, 0.75), "Segmentation category~SCT^1^Tissue~SCT^2^Liver~^^~Anatomic~^^~^^")
@@ -68,7 +69,7 @@ def test_segments_are_chosen_by_name(draw, tmp_path) -> None:
     report = learn([(*draw(0), ["liver"])], tmp_path / "model.safetensors", model="registered")
 
     assert report.labels == ("liver",)
-    assert tuple(readNotes(report.file).looks) == ("liver",)
+    assert tuple(read_notes(report.file).looks) == ("liver",)
 
 
 def test_a_segment_that_misses_its_image_is_refused_by_name(draw) -> None:
@@ -137,16 +138,16 @@ def test_notes_go_with_the_model(tmp_path) -> None:
     model.write_bytes(b"model")
     notes = SupportNotes({"liver": LIVER}, ("abc",))
 
-    writeNotes(model, notes)
+    write_notes(model, notes)
     copyModel(model, copy)
 
-    assert readNotes(copy) == notes
+    assert read_notes(copy) == notes
     assert copy.read_bytes() == b"model"
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", json.dumps({"looks": {"a": {"color": 1}}, "fingerprints": []})])
 def test_damaged_notes_are_no_notes(tmp_path, text) -> None:
     model = tmp_path / "liver.safetensors"
-    notesFile(model).write_text(text)
+    notes_file(model).write_text(text)
 
-    assert readNotes(model) == SupportNotes()
+    assert read_notes(model) == SupportNotes()

@@ -10,9 +10,9 @@ from Host.nodes import segment_array
 from MedSegAICore.recipe import recipes_from_json, task_to_dict
 from MedSegAICore.request import FewShotTask
 from MedSegAICore.result import Provenance, SegmentationResult, Structure
-from MedSegAICore.segmentation_file import COLORS, RECIPE_TAG
+from MedSegAICore.segmentation_file import COLORS, RECIPE_TAG, SegmentLook
 from MedSegAICore.volume import VolumePatch
-from MedSegAILib.mrml.segments import SegmentLook, tagOf
+from MedSegAILib.mrml.segments import tagOf
 from MedSegAILib.mrml.structures import structureMask, writeStructures
 from MedSegAILib.mrml.volumes import volumeGeometry
 

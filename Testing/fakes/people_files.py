@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import SimpleITK as sitk
 from MedSegAICore.fewshot.examples import Example
 from MedSegAICore.images import image_from_array
-from MedSegAICore.segmentation_file import NamedMask, write_segmentation
+from MedSegAICore.segmentation_file import NamedMask, SegmentLook, write_segmentation
 
 VALUES = {"liver": 1, "kidney": 5}
 """Values of the organs in label maps; they do not follow each other."""
@@ -31,8 +33,12 @@ def write_label_map(file: Path, drawn: Example, values=VALUES) -> Path:
     return file
 
 
-def write_segments(file: Path, drawn: Example) -> Path:
+def write_segments(file: Path, drawn: Example, looks: Mapping[str, SegmentLook] = MappingProxyType({})) -> Path:
     """Write the organs of a person as a segmentation of Slicer."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    write_segmentation(file, [NamedMask(label, mask) for label, mask in drawn.masks.items()])
+    segments = []
+    for label, mask in drawn.masks.items():
+        look = looks.get(label)
+        segments.append(NamedMask(label, mask, look and look.color, look.tags if look else {}))
+    write_segmentation(file, segments)
     return file

@@ -33,7 +33,7 @@ from MedSegAICore.command_line import (
 from MedSegAICore.engine.engine import Engine
 from MedSegAICore.engine.run import CancelToken, Run
 from MedSegAICore.errors import InvalidRequest, MedSegAIError
-from MedSegAICore.fewshot.example_files import ExampleFiles, label_values, read_examples
+from MedSegAICore.fewshot.example_files import ExampleFiles, label_values, looks_in, read_examples
 from MedSegAICore.fewshot.fit import BEST, DEFAULT, FitReport, FitRequest
 from MedSegAICore.fewshot.folder_run import FAILED, KEPT, RESULTS, FolderRun, images_in, segment_images
 from MedSegAICore.fewshot.learned import (
@@ -45,12 +45,14 @@ from MedSegAICore.fewshot.learned import (
     remembered_model,
 )
 from MedSegAICore.fewshot.result_files import write_label_map, write_segments
+from MedSegAICore.fewshot.support_notes import SupportNotes, notes_file, write_notes
 from MedSegAICore.fewshot.support_set import supports_at
 from MedSegAICore.images import read_image
 from MedSegAICore.label_files import is_segmentation, wanted_labels
 from MedSegAICore.recipe import Recipe
 from MedSegAICore.request import CleanUp, FewShotTask, SegmentationRequest
 from MedSegAICore.result import SegmentationResult
+from MedSegAICore.segmentation_file import SegmentLook
 
 NAME = "MedSegAI Few-shot"
 
@@ -161,7 +163,7 @@ def several(options: argparse.Namespace, queries: Sequence[Path], folder: Path, 
     """Learn, segment every image, and say at the end how many failed."""
     began = time.perf_counter()
     engine, learned = learned_from(options, folder, runs[0])
-    job = FolderRun(engine, learned.task, learned.values, options.outputFolder, options.overwrite)
+    job = FolderRun(engine, learned.task, learned.values, options.outputFolder, options.overwrite, learned.looks)
     rows = segment_images(job, queries, runs[1])
     failed = [row for row in rows if row.status == FAILED]
     kept = sum(row.status == KEPT for row in rows)
@@ -191,15 +193,32 @@ def check_options(options: argparse.Namespace, queries: Sequence[Path]) -> None:
         refuse("It is not clear where the result goes.", "Give --labelMap or --segmentation.")
     elif not queries and (results or options.recipeOutput or not options.saveModel):
         refuse("There is no image to segment.", "Give --query, or --saveModel alone to learn only.")
+    check_reuse(options)
     if options.recipeOutput and not (options.saveModel or options.modelFile or options.recipe):
         refuse("A recipe needs a support model that is kept.", "Give --saveModel too.")
+
+
+def check_reuse(options: argparse.Namespace) -> None:
+    """Raise `InvalidRequest` for options of learning where nothing is learned, as far as they ask for something.
+
+    Slicer always gives a method and a seed: those that it begins with ask for nothing.
+    """
+    if not (options.modelFile or options.recipe):
+        return
+    wishes = {"--method": options.method != DEFAULT, "--seed": options.seed != 0, "--saveModel": options.saveModel}
+    if wish := next((name for name, is_asked in wishes.items() if is_asked), ""):
+        refuse(f"{wish} is about learning, but a support model has learned already.", "Leave it out, or give examples.")
+    if bare := next((name for name, value in wanted_labels(options.labels).items() if value is None), ""):
+        message = f"'{bare}' has no value: a support model segments all that it has learned."
+        refuse(message, f"Say its value in label maps (--labels {bare}=1), or learn it alone from examples.")
 
 
 def check_files(options: argparse.Namespace) -> None:
     """Raise `InvalidRequest` where a file could not be written or is there already."""
     if options.segmentation and not is_segmentation(options.segmentation):
         refuse(f"'{options.segmentation.name}' is not the name of a segmentation.", "End it with .seg.nrrd.")
-    for file in (options.labelMap, options.segmentation, options.recipeOutput, options.saveModel, options.report):
+    kept = (options.saveModel, notes_file(options.saveModel)) if options.saveModel else ()
+    for file in (options.labelMap, options.segmentation, options.recipeOutput, *kept, options.report):
         if file and not file.absolute().parent.is_dir():
             refuse(f"There is no folder '{file.parent}'.", "Choose an existing folder.")
         if file and file.exists() and not options.overwrite:
@@ -229,7 +248,17 @@ def learned_from(options: argparse.Namespace, folder: Path, run: Run) -> tuple[E
     file = results / MODEL if results else options.saveModel or folder / MODEL
     request = FitRequest(read_examples(pairs, wanted), file, options.method, options.seed, values)
     file, report = learn(options, engine, request, run)
+    if report:
+        keep_notes(file, request, looks_in(pairs))
     return engine, Learned.of(replace(settings, support_model=file.absolute()), values, report)
+
+
+def keep_notes(file: Path, request: FitRequest, looks: Mapping[str, SegmentLook]) -> None:
+    """Write down beside a support model how its structures look."""
+    labels = request.examples[0].masks
+    fingerprints = tuple(example.image.fingerprint for example in request.examples)
+    known = {label: look for label, look in looks.items() if label in labels}
+    write_notes(file, SupportNotes(known, fingerprints))
 
 
 def learn(options: argparse.Namespace, engine: Engine, request: FitRequest, run: Run) -> tuple[Path, FitReport | None]:
@@ -238,6 +267,9 @@ def learn(options: argparse.Namespace, engine: Engine, request: FitRequest, run:
     earlier = remembered_model(results, made_of) if results and not options.overwrite else None
     if earlier:
         return earlier, None
+    if results and request.file.exists() and not options.overwrite:
+        message = f"'{MODEL}' in '{results}' is there already, and was not learned here like that."
+        refuse(message, "Choose another folder, use it with --modelFile, or replace it with --overwrite.")
     report = engine.fit(request, run.progress, run.cancel)
     run.check()
     if results:
@@ -292,7 +324,7 @@ def write_result(options: argparse.Namespace, learned: Learned, result: Segmenta
     if options.recipeOutput:
         write_text(options.recipeOutput, Recipe.from_result(result).to_json())
     if options.segmentation:
-        write_segments(options.segmentation, result)
+        write_segments(options.segmentation, result, learned.looks)
     if options.labelMap:
         write_label_map(options.labelMap, result, learned.values)
 

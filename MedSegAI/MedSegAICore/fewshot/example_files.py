@@ -10,6 +10,7 @@ from ..errors import GeometryMismatch, InvalidImage, InvalidSupport, MedSegAIErr
 from ..images import read_image
 from ..label_files import Labels, is_segmentation, read_labels
 from ..label_grids import placed_on
+from ..segmentation_file import SegmentLook, read_looks
 from ..volume import ImageVolume, VolumePatch
 from .examples import Example
 
@@ -81,6 +82,18 @@ def label_values(files: Sequence[ExampleFiles], wanted: Mapping[str, int | None]
     if wanted or not files or is_segmentation(files[0].labels):
         return known
     return {name: value for name, (_, value) in read_labels(files[0].labels).places.items()}
+
+
+def looks_in(files: Sequence[ExampleFiles]) -> dict[str, SegmentLook]:
+    """Return how structures look in the examples' segmentations; the first example that shows one counts.
+
+    A label map says nothing. Raises what `read_looks` raises.
+    """
+    looks: dict[str, SegmentLook] = {}
+    for pair in reversed(files):
+        if is_segmentation(pair.labels):
+            looks |= read_looks(pair.labels)
+    return looks
 
 
 def _read(pair: ExampleFiles, name: str, wanted: Mapping[str, int | None]) -> tuple[ImageVolume, Labels]:

@@ -28,6 +28,7 @@ from ..label_files import file_stem, is_image
 from ..recipe import Recipe
 from ..request import FewShotTask, SegmentationRequest
 from ..result import SegmentationResult
+from ..segmentation_file import SegmentLook
 from .result_files import expected_dice, volume_ml, write_label_map, write_segments
 from .support_set import LABEL_SUFFIXES
 
@@ -77,6 +78,8 @@ class FolderRun:
         Receives the results.
     overwrite
         Whether images that are done are done again.
+    looks
+        How structures look in segmentations, as far as the examples told.
     """
 
     engine: Engine
@@ -84,6 +87,7 @@ class FolderRun:
     values: Mapping[str, int]
     folder: Path
     overwrite: bool = False
+    looks: Mapping[str, SegmentLook] = field(default_factory=dict)
 
     def files_of(self, name: str) -> tuple[Path, Path, Path]:
         """Return label map, segmentation and recipe of an image."""
@@ -190,7 +194,7 @@ def _segmented(job: FolderRun, name: str, image: Path, run: Run) -> Row:
     run.check()
     labels, segments, recipe = job.files_of(name)
     _remove(labels)  # or a run that is stopped here leaves an older one beside the new recipe
-    write_segments(segments, result)
+    write_segments(segments, result, job.looks)
     write_text(recipe, Recipe.from_result(result).to_json())
     write_label_map(labels, result, job.values)
     return _row_of(name, result)

@@ -23,11 +23,13 @@ from ..models.checkpoint import file_sha256
 from ..recipe import Recipe
 from ..request import FewShotTask
 from ..result import SegmentationResult
+from ..segmentation_file import SegmentLook
 from .examples import Example
 from .fit import FitReport
 from .learner import Scores, StoredModel
 from .model_file import read_description
 from .result_files import expected_dice, filled_values, known_values, volume_ml
+from .support_notes import read_notes
 
 MODEL, LEARNED = "support_model.safetensors", "learned.json"
 """In a folder of results: the support model, and which examples it was learned from."""
@@ -53,6 +55,8 @@ class Learned:
         Of learning; None if the support model was there.
     recipe
         The recipe that is run again, if there is one.
+    looks
+        How structures look in segmentations, as far as the examples told.
     numbered
         Structures that got a number because nothing says what value they had in the examples.
     """
@@ -60,6 +64,7 @@ class Learned:
     task: FewShotTask
     model: StoredModel
     values: Mapping[str, int]
+    looks: Mapping[str, SegmentLook]
     report: FitReport | None = None
     recipe: Recipe | None = None
     numbered: tuple[str, ...] = ()
@@ -83,7 +88,8 @@ class Learned:
             task = replace(task, sha256=file_sha256(task.support_model, ByteBoundedCache(_HASHES)))
         sure = known_values(model.labels, known)
         numbered = tuple(label for label in model.labels if label not in sure)
-        return cls(task, model, filled_values(model.labels, sure), report, recipe, numbered)
+        looks = read_notes(task.support_model).looks
+        return cls(task, model, filled_values(model.labels, sure), looks, report, recipe, numbered)
 
     @property
     def warnings(self) -> tuple[str, ...]:

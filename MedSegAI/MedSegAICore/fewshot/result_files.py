@@ -12,7 +12,7 @@ from ..errors import InvalidRequest
 from ..images import LARGEST_LABEL, check_label_value, image_from_array, write_image
 from ..recipe import Recipe, recipes_to_json
 from ..result import SegmentationResult, Structure
-from ..segmentation_file import RECIPE_TAG, NamedMask, tag_text, write_segmentation
+from ..segmentation_file import RECIPE_TAG, NamedMask, SegmentLook, tag_text, write_segmentation
 
 
 def known_values(labels: Sequence[str], given: Mapping[str, int]) -> dict[str, int]:
@@ -66,8 +66,10 @@ def write_label_map(path: Path, result: SegmentationResult, values: Mapping[str,
     write_image(path, image_from_array(array, geometry))
 
 
-def write_segments(path: Path, result: SegmentationResult) -> None:
-    """Write the structures of a result as a segmentation of Slicer, with names, colours and the recipe.
+def write_segments(path: Path, result: SegmentationResult, looks: Mapping[str, SegmentLook]) -> None:
+    """Write the structures of a result as a segmentation of Slicer, with names, looks and the recipe.
+
+    Structures that `looks` does not name get colours of their own.
 
     Raises
     ------
@@ -75,7 +77,12 @@ def write_segments(path: Path, result: SegmentationResult) -> None:
         The name does not end in `.seg.nrrd`, or the file cannot be written.
     """
     tags = {RECIPE_TAG: tag_text(recipes_to_json([Recipe.from_result(result)]))}
-    write_segmentation(path, [NamedMask(part.label, part.mask, tags=tags) for part in result.structures])
+    segments = []
+    for part in result.structures:
+        look = looks.get(part.label)
+        own = look.tags if look else {}
+        segments.append(NamedMask(part.label, part.mask, look.color if look else None, {**own, **tags}))
+    write_segmentation(path, segments)
 
 
 def volume_ml(structure: Structure) -> float:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from MedSegAICore.errors import InvalidImage
 from MedSegAICore.fewshot.fit import FitRequest
+from MedSegAICore.fewshot.support_notes import SupportNotes, write_notes
 from MedSegAICore.request import FewShotTask
 from slicer.i18n import tr as _
 
-from ..mrml.support_files import SupportNotes, copyModel, newModelFile, writeNotes
+from ..mrml.support_files import copyModel, newModelFile
 from .example_list import ExampleList, NodeExample, filesAt
 from .example_reading import ExampleReader
 from .fewshot_settings import FewShotSettings
@@ -166,7 +167,7 @@ class FewShotSession(StructureSession):
 
     def _learned(self, report, examples, looks):
         notes = SupportNotes(looks, tuple(example.image.fingerprint for example in examples))
-        self._guarded(lambda: writeNotes(report.file, notes))
+        self._guarded(lambda: write_notes(report.file, notes))
         scores = report.leave_one_out
         self._take(SupportModel(report.file, report.model, report.labels, scores, notes, report.warnings))
         self._onLearned(str(report.file))

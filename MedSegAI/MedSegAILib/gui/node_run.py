@@ -9,12 +9,12 @@ from typing import Any
 
 from MedSegAICore.errors import EngineFault, MedSegAIError
 from MedSegAICore.fewshot.fit import FitReport
+from MedSegAICore.fewshot.support_notes import write_notes
 from MedSegAICore.result import SegmentationResult
 from slicer.i18n import tr as _
 
 from ..mrml.console import requestFromNodes, writeResult
 from ..mrml.fewshot_console import fitRequestFromNodes, likeRequestFromNodes, writeLike
-from ..mrml.support_files import writeNotes
 from .application_engine import applicationEngine
 
 OnError = Callable[[MedSegAIError], object]
@@ -135,7 +135,7 @@ class LearnRun(EngineRun):
         request, notes = fitRequestFromNodes(examples, **settings)
 
         def keep(report: FitReport) -> tuple:
-            writeNotes(report.file, notes())
+            write_notes(report.file, notes())
             return (report,)
 
         super().__init__(lambda engine, *hear: engine.fit(request, *hear), keep, *handlers)

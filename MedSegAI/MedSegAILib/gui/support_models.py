@@ -8,10 +8,9 @@ from pathlib import Path
 
 import numpy as np
 from MedSegAICore.errors import PackageMissing
+from MedSegAICore.fewshot.support_notes import SupportNotes, read_notes
 from MedSegAICore.result import LOW_QUALITY
 from slicer.i18n import tr as _
-
-from ..mrml.support_files import SupportNotes, readNotes
 
 
 @dataclass(frozen=True)
@@ -88,4 +87,4 @@ def readSupportModel(file):
         message = _("A Python package that reads support models is missing ({name}).").format(name=error.name)
         raise PackageMissing(message, _("Install it in the module MedSegAI.")) from error
     stored = read_description(Path(file))
-    return SupportModel(Path(file), stored.method, stored.labels, stored.leave_one_out, readNotes(file))
+    return SupportModel(Path(file), stored.method, stored.labels, stored.leave_one_out, read_notes(file))

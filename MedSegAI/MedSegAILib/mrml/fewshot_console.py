@@ -12,6 +12,7 @@ from pathlib import Path
 
 import slicer
 from MedSegAICore.fewshot.fit import DEFAULT, FitReport, FitRequest
+from MedSegAICore.fewshot.support_notes import SupportNotes, read_notes, write_notes
 from MedSegAICore.request import FewShotTask, SegmentationRequest
 
 from .console import addSegmentation, checkInScene, newEngine
@@ -19,7 +20,7 @@ from .editor import LogicEditor
 from .examples import exampleFromNodes, looksFromNodes, sharedLabels, withLabels
 from .segments import SegmentWriter
 from .structures import writeStructures
-from .support_files import SupportNotes, newModelFile, readNotes, writeNotes
+from .support_files import newModelFile
 from .volumes import imageVolume
 
 
@@ -56,7 +57,7 @@ def learn(examples, file=None, model=DEFAULT, engine=None, progress=None, cancel
     """
     request, notes = fitRequestFromNodes(examples, file, model, seed)
     report = (engine or newEngine()).fit(request, progress, cancel)
-    writeNotes(report.file, notes())
+    write_notes(report.file, notes())
     return report
 
 
@@ -144,7 +145,7 @@ def writeLike(result, supportModel, volumeNode, segmentationNode=None, editor=No
     try:
         if editor is None:
             editor = ownEditor = LogicEditor(segmentationNode, volumeNode)
-        looks = readNotes(modelFile(supportModel)).looks
+        looks = read_notes(modelFile(supportModel)).looks
         written = writeStructures(SegmentWriter(editor), segmentationNode, result, looks)
     except Exception:
         if ownNode is not None:

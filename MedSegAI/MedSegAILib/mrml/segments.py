@@ -11,6 +11,7 @@ import numpy as np
 import slicer
 import vtk
 from MedSegAICore.errors import InvalidRequest
+from MedSegAICore.segmentation_file import SegmentLook
 from MedSegAICore.volume import VolumePatch
 
 from .oriented import extentOf, imageToWorld, localToWorld, orientedImage, resampleMask
@@ -47,14 +48,6 @@ class Change:
 
     mask: VolumePatch
     mode: ModificationMode = ModificationMode.SET
-
-
-@dataclass(frozen=True)
-class SegmentLook:
-    """Colour (red, green, blue in [0, 1]) and terminology, as Slicer keeps it, of a segment."""
-
-    color: tuple[float, float, float]
-    terminology: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from MedSegAICore.recipe import Recipe, recipes_to_json
-from MedSegAICore.segmentation_file import COLORS, RECIPE_TAG, tag_text
+from MedSegAICore.segmentation_file import COLORS, RECIPE_TAG, SegmentLook, tag_text
 
-from .segments import Change, ModificationMode, SegmentLook, SegmentWriting, lookOf
+from .segments import Change, ModificationMode, SegmentWriting, lookOf
 from .translation import tr as _
 
 

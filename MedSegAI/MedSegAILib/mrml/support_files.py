@@ -5,18 +5,15 @@ That is how the structures look, and which images they were learned from.
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from MedSegAICore.errors import InvalidRequest
+from MedSegAICore.fewshot.support_notes import notes_file
 from MedSegAICore.models.weights import user_data_folder
 
-from .segments import SegmentLook
 from .translation import tr as _
 
 SUFFIX = ".safetensors"
@@ -24,25 +21,6 @@ SUFFIX = ".safetensors"
 
 LONGEST_NAME = 60
 """Most characters that structures may have in the name of a file."""
-
-ENDING = ".segments.json"
-"""What the name of the notes has in place of the ending of the support model."""
-
-
-@dataclass(frozen=True)
-class SupportNotes:
-    """Notes about a support model.
-
-    Parameters
-    ----------
-    looks
-        Name of a structure -> `SegmentLook`.
-    fingerprints
-        Fingerprints of the images that it was learned from; they tell nothing about a person.
-    """
-
-    looks: Mapping[str, SegmentLook] = field(default_factory=dict)
-    fingerprints: tuple[str, ...] = ()
 
 
 def modelsFolder():
@@ -63,28 +41,6 @@ def newModelFile(labels):
     return next(file for file in files if not file.exists())
 
 
-def notesFile(model):
-    """Return the file of the notes about a support model."""
-    return Path(model).with_suffix(ENDING)
-
-
-def writeNotes(model, notes):
-    """Write the notes about a support model."""
-    looks = {label: asdict(look) for label, look in notes.looks.items()}
-    text = json.dumps({"looks": looks, "fingerprints": list(notes.fingerprints)}, indent=1)
-    _guarded(model, lambda: notesFile(model).write_text(text, encoding="utf-8"))
-
-
-def readNotes(model):
-    """Return the notes about a support model; empty ones if there are none, or none that can be read."""
-    try:
-        values = json.loads(notesFile(model).read_text(encoding="utf-8"))
-        looks = {label: _look(look) for label, look in values["looks"].items()}
-        return SupportNotes(looks, tuple(str(fingerprint) for fingerprint in values["fingerprints"]))
-    except (OSError, ValueError, TypeError, LookupError, AttributeError):
-        return SupportNotes()
-
-
 def copyModel(model, target):
     """Copy a support model with its notes.
 
@@ -94,13 +50,8 @@ def copyModel(model, target):
         The target cannot be written.
     """
     _guarded(target, lambda: shutil.copyfile(model, target))
-    if notesFile(model).is_file():
-        _guarded(target, lambda: shutil.copyfile(notesFile(model), notesFile(target)))
-
-
-def _look(values):
-    red, green, blue = (min(max(float(part), 0.0), 1.0) for part in values["color"])
-    return SegmentLook((red, green, blue), str(values["terminology"]))
+    if notes_file(model).is_file():
+        _guarded(target, lambda: shutil.copyfile(notes_file(model), notes_file(target)))
 
 
 def _guarded(file, write):

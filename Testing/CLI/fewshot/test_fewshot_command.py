@@ -10,7 +10,7 @@ import pytest
 import SimpleITK as sitk
 from CLI.fewshot.conftest import dice_of
 from fakes.people import person
-from fakes.people_files import VALUES, write_label_map, write_scan
+from fakes.people_files import VALUES, write_label_map, write_scan, write_segments
 from MedSegAICore import __version__
 from MedSegAICore.fewshot.model_file import load_model, save_model
 from MedSegAICore.fewshot.support_set import SupportSet, find_examples, write_support_set
@@ -18,6 +18,7 @@ from MedSegAICore.images import read_image
 from MedSegAICore.label_files import read_labels
 from MedSegAICore.recipe import Recipe, task_to_dict
 from MedSegAICore.request import FewShotTask, PromptTask
+from MedSegAICore.segmentation_file import SegmentLook, read_looks
 
 LABELS = ("--labels", "liver=1,kidney=5")
 
@@ -47,7 +48,7 @@ def test_two_examples_segment_an_image_into_every_kind_of_file(process, people, 
     )
     assert re.search(r"kidney \(value 5\): [\d.]+ ml, expected Dice (0\.9\d|1\.00)\.", said)
     assert said in finished.stdout
-    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(files)
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted([*files, "m.segments.json"])
 
 
 def test_progress_is_in_the_form_that_slicer_reads(process, people, learned, files):
@@ -149,6 +150,18 @@ def test_the_report_for_slicer_holds_one_line_for_each_value(command, people, le
     assert float(fields["seconds"]) > 0
 
 
+def test_structures_look_as_on_the_examples_also_without_them(command, people, tmp_path):
+    model, first, second = (tmp_path / name for name in ("m.safetensors", "first.seg.nrrd", "second.seg.nrrd"))
+    drawn, kidney = tmp_path / "a.seg.nrrd", SegmentLook((1.0, 0.0, 0.5))
+    looks = {"liver": SegmentLook((0.25, 0.5, 0.75), "Anatomy~SCT^10200004^Liver"), "kidney": kidney}
+    write_segments(drawn, person(0), looks)
+    line = ("--query", people.query, "--segmentation")
+    assert command("--example", people.first[0], drawn, *line, first, "--saveModel", model) == 0
+    drawn.unlink()
+    assert command("--modelFile", model, *line, second) == 0
+    assert read_looks(first) == read_looks(second) == looks
+
+
 WRONG = {
     "nothing": ([], "There is no image to segment. Give --query"),
     "no output": (["--query", "{q}"], "It is not clear where the result goes."),
@@ -182,6 +195,19 @@ WRONG = {
     "one value for two": (
         ["--modelFile", "{model}", "--labels", "liver=3,kidney=3", "--query", "{q}", "--labelMap", "{out}.nrrd"],
         "Two structures have one value",
+    ),
+    "method of a model": (
+        ["--modelFile", "{model}", "--method", "prototypes", "--query", "{q}", "--labelMap", "{out}.nrrd"],
+        "--method is about learning, but a support model has learned already.",
+    ),
+    "seed of a model": (
+        ["--modelFile", "{model}", "--seed", "7", "--query", "{q}", "--labelMap", "{out}.nrrd"],
+        "--seed is about learning",
+    ),
+    "model of a model": (["--modelFile", "{model}", "--saveModel", "{out}.safetensors"], "--saveModel is about"),
+    "part of a model": (
+        ["--modelFile", "{model}", "--labels", "liver", "--query", "{q}", "--labelMap", "{out}.nrrd"],
+        "'liver' has no value: a support model segments all that it has learned.",
     ),
     "label missing": (
         ["{a}", "--labels", "liver=1,spleen=9", "--query", "{q}", "--labelMap", "{out}.nrrd"],

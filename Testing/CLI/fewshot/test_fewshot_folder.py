@@ -111,6 +111,19 @@ def test_the_same_again_goes_on_without_learning_and_other_examples_are_refused(
 
 
 @pytest.mark.usefixtures("no_learning")
+def test_a_support_model_that_lies_in_the_folder_already_is_not_replaced(command, people, learned, tmp_path, capsys):
+    out = tmp_path / "out"
+    out.mkdir()
+    foreign = out / "support_model.safetensors"
+    shutil.copy(learned, foreign)
+    before = foreign.read_bytes()
+    assert command("--example", *people.first, "--query", people.query, "--outputFolder", out) == 1
+    assert "is there already, and was not learned here like that." in capsys.readouterr().err
+    assert foreign.read_bytes() == before
+    assert command("--modelFile", foreign, "--query", people.query, "--outputFolder", out) == 0
+
+
+@pytest.mark.usefixtures("no_learning")
 def test_a_stopped_run_goes_on_where_it_was(module, learned, queries, segmented, tmp_path, capsys):
     out, token = tmp_path / "out", CancelToken()
     (queries / "broken.nii.gz").unlink()

@@ -1,0 +1,63 @@
+"""What is kept beside a support model: how its structures look, and which images they were learned from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..command_line import write_text
+from ..segmentation_file import SegmentLook
+
+ENDING = ".segments.json"
+"""What the name of the notes has in place of the ending of the support model."""
+
+
+@dataclass(frozen=True)
+class SupportNotes:
+    """Notes about a support model.
+
+    Parameters
+    ----------
+    looks
+        Name of a structure -> `SegmentLook`.
+    fingerprints
+        Fingerprints of the images that it was learned from; they tell nothing about a person.
+    """
+
+    looks: Mapping[str, SegmentLook] = field(default_factory=dict)
+    fingerprints: tuple[str, ...] = ()
+
+
+def notes_file(model: Path | str) -> Path:
+    """Return the file of the notes about a support model."""
+    return Path(model).with_suffix(ENDING)
+
+
+def write_notes(model: Path | str, notes: SupportNotes) -> None:
+    """Write the notes about a support model; they appear whole or not at all.
+
+    Raises
+    ------
+    InvalidRequest
+        The file cannot be written.
+    """
+    looks = {label: asdict(look) for label, look in notes.looks.items()}
+    write_text(notes_file(model), json.dumps({"looks": looks, "fingerprints": list(notes.fingerprints)}, indent=1))
+
+
+def read_notes(model: Path | str) -> SupportNotes:
+    """Return the notes about a support model; empty ones if there are none, or none that can be read."""
+    try:
+        values = json.loads(notes_file(model).read_text(encoding="utf-8"))
+        looks = {label: _look(look) for label, look in values["looks"].items()}
+        return SupportNotes(looks, tuple(str(fingerprint) for fingerprint in values["fingerprints"]))
+    except (OSError, ValueError, TypeError, LookupError, AttributeError):
+        return SupportNotes()
+
+
+def _look(values: Any) -> SegmentLook:
+    red, green, blue = (min(max(float(part), 0.0), 1.0) for part in values["color"])
+    return SegmentLook((red, green, blue), str(values["terminology"]))
