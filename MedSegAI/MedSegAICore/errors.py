@@ -278,7 +278,7 @@ class ClusterLost(MedSegAIError):
 
 
 class WorkerLost(MedSegAIError):
-    """The process that worked on a case ended, twice; mostly because the memory was too small."""
+    """The process that worked on a case ended, again and again; mostly because the memory was too small."""
 
     advice = "Give each worker more memory, or take the case out, then run the same command with --retry."
 

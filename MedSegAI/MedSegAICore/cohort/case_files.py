@@ -7,6 +7,7 @@ result of another recipe: old files go before new ones come.
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -28,6 +29,9 @@ ENDINGS = {"seg.nrrd": ".seg.nrrd", "nii.gz": "_labels.nii.gz", "dcm": ".seg.dcm
 
 PICTURE = ".png"
 SPARE_BYTES = 1 << 20
+LEAST_FREE = 1 << 16
+"""A disk that cannot take that is full where something could not be written [bytes]."""
+
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -97,18 +101,12 @@ class CaseFiles:
             What may be written, before it is compressed.
         """
         staging = self.folder / HIDDEN / STAGING
-        try:
+        with writing_to(self.folder):
             staging.mkdir(parents=True, exist_ok=True)
             if shutil.disk_usage(staging).free < needed_bytes + SPARE_BYTES:
                 raise OSError(FULL[0], "the disk is full")
-            with tempfile.TemporaryDirectory(dir=staging, ignore_cleanup_errors=True) as draft:
+            with tempfile.TemporaryDirectory(dir=staging, ignore_cleanup_errors=True) as draft, writing_to(self.folder):
                 yield Path(draft) / "draft"
-        except OSError as error:
-            raise _writing_error(self.folder, error) from error
-        except InvalidRequest as error:  # of a library that does not say why it cannot write
-            if _is_full(error.__cause__) or shutil.disk_usage(staging).free < needed_bytes + SPARE_BYTES:
-                raise _no_room(self.folder) from error
-            raise
 
     def publish(self, draft: Path, record: CaseRecord) -> CaseRecord:
         """Give the files of a draft their names, and return the record with their hashes."""
@@ -136,15 +134,35 @@ def check_written(files: Sequence[Path]) -> None:
             raise OSError(FULL[0], "the disk is full")
 
 
-def _writing_error(folder: Path, error: OSError) -> NoRoom | InvalidRequest:
-    if _is_full(error):
-        return _no_room(folder)
-    message = f"Results cannot be written into '{folder}' ({error.strerror or error})."
-    return InvalidRequest(message, "Choose another folder.")
+@contextmanager
+def writing_to(folder: Path) -> Iterator[None]:
+    """Make a full disk `NoRoom`, whatever a library makes of it, and any other trouble `InvalidRequest`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL:
+            raise _no_room(folder) from error
+        message = f"Results cannot be written into '{folder}' ({error.strerror or error})."
+        raise InvalidRequest(message, "Choose another folder.") from error
+    except InvalidRequest as error:
+        cause = error.__cause__
+        is_full = isinstance(cause, OSError) and cause.errno in FULL
+        # image libraries do not say why they cannot write
+        if is_full or (isinstance(cause, RuntimeError) and not _has_room(folder)):
+            raise _no_room(folder) from error
+        raise
 
 
-def _is_full(error: BaseException | None) -> bool:
-    return isinstance(error, OSError) and error.errno in FULL
+def _has_room(folder: Path) -> bool:
+    """Tell whether a small file can be written, which also sees quotas."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(bytes(LEAST_FREE))
+            probe.flush()
+            os.fsync(probe.fileno())
+    except OSError:
+        return False
+    return True
 
 
 def _no_room(folder: Path) -> NoRoom:

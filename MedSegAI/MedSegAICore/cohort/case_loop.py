@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from ..engine.run import Run
-from ..errors import error_from_message
+from ..errors import MedSegAIError, error_from_message
 from .attempt import Outcome
+from .case_files import writing_to
 from .case_record import CaseFailure, CaseRecord, write_failure
 from .case_work import CaseJob
 from .cohort import Standing
@@ -96,24 +98,30 @@ class CaseLoop:
         NoRoom, WeightsMissing, DeviceUnavailable...
             No case can be done here.
         """
+        try:
+            self._work(run)
+        except BaseException:
+            with suppress(MedSegAIError):  # on a full disk there is no summary; why the run ended says more
+                self._summarize(self.reports)
+            raise
+        self._summarize(self.reports)
+        return self.reports
+
+    def _work(self, run: Run) -> None:
         began = summarized = time.perf_counter()
         working = 0
-        try:
-            while self._queue or working:
-                run.check()
-                while self._queue and working < self._worker.slots:
-                    self._worker.submit(self._queue.popleft())
-                    working += 1
-                outcome = self._worker.next_outcome(self._part(run, began))
-                working -= 1
-                self._take(outcome)
-                run.progress(self._ended / self._total, self._in_words(time.perf_counter() - began))
-                if time.perf_counter() - summarized > SUMMARY_SECONDS:
-                    self._summarize(self.reports)
-                    summarized = time.perf_counter()
-        finally:
-            self._summarize(self.reports)
-        return self.reports
+        while self._queue or working:
+            run.check()
+            while self._queue and working < self._worker.slots:
+                self._worker.submit(self._queue.popleft())
+                working += 1
+            outcome = self._worker.next_outcome(self._part(run, began))
+            working -= 1
+            self._take(outcome)
+            run.progress(self._ended / self._total, self._in_words(time.perf_counter() - began))
+            if time.perf_counter() - summarized > SUMMARY_SECONDS:
+                self._summarize(self.reports)
+                summarized = time.perf_counter()
 
     def _part(self, run: Run, began: float) -> Run:
         start, end = self._ended / self._total, (self._ended + 1) / self._total
@@ -143,8 +151,9 @@ class CaseLoop:
     def _quarantined(self, job: CaseJob, error: dict[str, str]) -> CaseReport:
         """Set a case aside: results of another image or recipe would be taken for its own."""
         failure = CaseFailure(job.key(job.digests()), self._tries[job.case.output], error)
-        job.files.remove()
-        write_failure(job.files.failure, failure)
+        with writing_to(job.folder):
+            job.files.remove()
+            write_failure(job.files.failure, failure)
         return CaseReport(job, "failed", failure=failure)
 
     def _in_words(self, seconds: float) -> str:

@@ -9,9 +9,9 @@ from ..errors import GeometryMismatch, InvalidRequest, NoPositivePrompt
 from ..images import read_image
 from ..markups import read_markups
 from ..prompts import MaskPrompt, Prompt
-from ..request import FewShotTask, PromptTask, Task
+from ..request import FewShotTask, InContextTask, Task
 from ..volume import ImageVolume, VolumePatch
-from .cohort_recipe import NO_SUPPORTS, CohortRecipe
+from .cohort_recipe import CohortRecipe
 from .manifest import Case
 
 
@@ -25,10 +25,10 @@ def task_of(case: Case, recipe: CohortRecipe, image: ImageVolume) -> Task:
     """
     task = recipe.task
     if isinstance(task, FewShotTask):
-        return replace(task, support_model=_needed(supports_of(case, recipe)))
-    if not isinstance(task, PromptTask):
-        message = "The recipe is of a kind that cohorts cannot use."
-        raise InvalidRequest(message, "Choose a recipe for prompts or for a support model.")
+        return replace(task, support_model=_needed(case, recipe))
+    if isinstance(task, InContextTask):
+        folder = _needed(case, recipe)
+        return replace(task, library=folder.parent, task=folder.name)
     prompts = tuple(prompt for column, file in case.prompts for prompt in _prompts(column, file, image))
     if not prompts and not task.prompts:
         message = "No prompt is given for this image."
@@ -37,17 +37,17 @@ def task_of(case: Case, recipe: CohortRecipe, image: ImageVolume) -> Task:
 
 
 def supports_of(case: Case, recipe: CohortRecipe) -> Path | None:
-    """Return the support model of a case; None if none is named, or none needed."""
-    if not isinstance(recipe.task, FewShotTask):
-        return None
-    supports = case.supports or recipe.task.support_model
-    return None if supports == NO_SUPPORTS else supports
+    """Return what shows the structures of a case; None if nothing is named, or nothing needed."""
+    return None if recipe.is_prompted else case.supports or recipe.supports
 
 
-def _needed(supports: Path | None) -> Path:
+def _needed(case: Case, recipe: CohortRecipe) -> Path:
+    supports = supports_of(case, recipe)
     if supports is None:
-        message = "No support model is given for this image."
-        advice = "Name one as 'supports' in the recipe or in the table; MedSegAIFewShot --saveModel makes it."
+        message = "No support model and no task of a library is given for this image."
+        advice = (
+            "Name one as 'supports' in the recipe or in the table; MedSegAIFewShot --saveModel makes a support model."
+        )
         raise InvalidRequest(message, advice)
     return supports
 

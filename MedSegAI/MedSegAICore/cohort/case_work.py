@@ -16,15 +16,16 @@ from ..errors import WeightsAltered
 from ..fewshot.learned import Learned
 from ..fewshot.result_files import filled_values, known_values, volume_ml, write_label_map, write_segments
 from ..images import write_image
-from ..request import FewShotTask, SegmentationRequest, Task
+from ..request import FewShotTask, SegmentationRequest
 from ..result import SegmentationResult, Structure
+from ..segmentation_file import SegmentLook
 from ..volume import ImageVolume
 from .case_files import ENDINGS, PICTURE, CaseFiles, check_written
 from .case_image import read_case_image
 from .case_inputs import InputDigest, digests_of, without_names
 from .case_record import CaseRecord, StructureRecord
 from .case_task import supports_of, task_of
-from .cohort_recipe import CohortRecipe, digest_of
+from .cohort_recipe import DEFAULT_LABEL, CohortRecipe, digest_of
 from .dicom_segmentation import write_dicom_segmentation
 from .manifest import Case
 from .thumbnail import thumbnail
@@ -84,20 +85,46 @@ def do_case(job: CaseJob, engine: Engine, run: Run) -> CaseRecord:
     """
     began = time.perf_counter()
     inputs = job.digests()
-    image, result, values = segmented(job, engine, run)
+    found = segmented(job, engine, run)
     run.check()
-    with job.files.staged((len(job.formats) + 1) * image.array.size) as draft:
-        write_results(draft, job, image, result, values)
+    with job.files.staged((len(job.formats) + 1) * found.image.array.size) as draft:
+        write_results(draft, job, found)
         check_written(list(draft.parent.iterdir()))
         run.check()
-        return job.files.publish(draft, _record(job, inputs, result, values, time.perf_counter() - began))
+        return job.files.publish(draft, _record(job, inputs, found, time.perf_counter() - began))
 
 
-def segmented(job: CaseJob, engine: Engine, run: Run) -> tuple[ImageVolume, SegmentationResult, Mapping[str, int]]:
-    """Return the image of a case, its segmentation with one structure or more, and their values in label maps."""
+@dataclass(frozen=True, eq=False)
+class Segmented:
+    """What was found on the image of a case.
+
+    Parameters
+    ----------
+    image
+        The image.
+    result
+        With one structure or more.
+    values
+        Value of every structure in label maps.
+    looks
+        How structures look in segmentations, as far as examples told.
+    """
+
+    image: ImageVolume
+    result: SegmentationResult
+    values: Mapping[str, int]
+    looks: Mapping[str, SegmentLook]
+
+
+def segmented(job: CaseJob, engine: Engine, run: Run) -> Segmented:
+    """Return what is found on the image of a case; nothing is written. Raises what `do_case` raises."""
     run.step(0.0, f"{job.case.name}: reading")
     image = read_case_image(job.case)
-    task, known = _with_labels(task_of(job.case, job.recipe, image), job.recipe)
+    task, known = task_of(job.case, job.recipe, image), job.recipe.labels
+    looks: Mapping[str, SegmentLook] = {}
+    if isinstance(task, FewShotTask):
+        learned = Learned.of(task, known)
+        task, known, looks = learned.task, learned.values, learned.looks
 
     def progress(fraction: float, message: str) -> None:
         run.progress(fraction, f"{job.case.name}: {message}" if message else "")
@@ -107,43 +134,28 @@ def segmented(job: CaseJob, engine: Engine, run: Run) -> tuple[ImageVolume, Segm
         message = f"The weights of '{result.provenance.model}' are others here than where the cohort was started."
         raise WeightsAltered(message, "Put the same checkpoint onto every computer.")
     if not result.structures:
-        (label,) = job.recipe.labels
+        label = next(iter(known), DEFAULT_LABEL)
         result = replace(result, structures=(Structure(label, result.mask, result.probability, result.quality),))
     labels = [structure.label for structure in result.structures]
-    return image, result, filled_values(labels, known_values(labels, known))
+    return Segmented(image, result, filled_values(labels, known_values(labels, known)), looks)
 
 
-def write_results(
-    draft: Path, job: CaseJob, image: ImageVolume, result: SegmentationResult, values: Mapping[str, int]
-) -> None:
+def write_results(draft: Path, job: CaseJob, found: Segmented) -> None:
     """Write every format and the picture beside each other, under the name of the draft with their endings."""
+    result = found.result
     for name in job.formats:
         file = draft.with_name(draft.name + ENDINGS[name])
         if name == "seg.nrrd":
-            write_segments(file, result)
+            write_segments(file, result, found.looks)
         elif name == "nii.gz":
-            write_label_map(file, result, values)
+            write_label_map(file, result, found.values)
         else:
-            write_dicom_segmentation(file, job.case, result.structures, values, result.provenance.model)
-    write_image(draft.with_name(draft.name + PICTURE), thumbnail(image, result.structures))
+            write_dicom_segmentation(file, job.case, result.structures, found.values, result.provenance.model)
+    write_image(draft.with_name(draft.name + PICTURE), thumbnail(found.image, result.structures))
 
 
-def _with_labels(task: Task, recipe: CohortRecipe) -> tuple[Task, Mapping[str, int]]:
-    """Return the task, of a support model as it is now, and the values in label maps that are known."""
-    if not isinstance(task, FewShotTask):
-        return task, recipe.labels
-    learned = Learned.of(task, recipe.labels)
-    return learned.task, learned.values
-
-
-def _record(
-    job: CaseJob,
-    inputs: tuple[InputDigest, ...],
-    result: SegmentationResult,
-    values: Mapping[str, int],
-    total_seconds: float,
-) -> CaseRecord:
-    made = result.provenance
+def _record(job: CaseJob, inputs: tuple[InputDigest, ...], found: Segmented, total_seconds: float) -> CaseRecord:
+    result, made = found.result, found.result.provenance
     return CaseRecord(
         key=job.key(inputs),
         inputs=inputs,
@@ -156,7 +168,7 @@ def _record(
         seconds=round(made.seconds, 4),
         total_seconds=round(total_seconds, 4),
         warnings=tuple(without_names(warning, job.case) for warning in result.warnings),
-        structures=tuple(_measured(structure, values[structure.label]) for structure in result.structures),
+        structures=tuple(_measured(structure, found.values[structure.label]) for structure in result.structures),
         outputs={},
     )
 

@@ -14,16 +14,23 @@ from ..errors import InvalidRequest
 from ..fields import Fields
 from ..images import check_label_value
 from ..recipe import task_from_dict, task_to_dict
-from ..request import FewShotTask, PromptTask, Task
+from ..request import DiffusionTask, FewShotTask, InContextTask, PromptTask, Task
 
 VERSION = 1
-PARADIGMS = ("prompt", "fewshot")
 
-FROM_CASE = {"prompt": {"kind", "model", "prompts"}, "fewshot": {"kind", "model", "support_model", "sha256"}}
-"""Fields of tasks that are no settings: each case, or another field of the recipe, gives them."""
+NO_SUPPORTS = Path("none/none")
+"""Stands in a task for the support model, or for the task of a library, that every case names."""
 
-NO_SUPPORTS = Path("none")
-"""Stands in a task for the support model that every case names."""
+FROM_CASE = {
+    "prompt": {"kind", "model", "prompts"},
+    "fewshot": {"kind", "model", "support_model", "sha256"},
+    "incontext": {"kind", "model", "library", "task", "digest"},
+    "diffusion": {"kind", "model", "prompts"},
+}
+"""By paradigm, fields of its tasks that are no settings: each case, or another field of the recipe, gives them."""
+
+PLACES = {"support_model", "library", "task"}
+"""Fields that say where something lies; what lies there counts by its content."""
 
 DEFAULT_LABEL = "segment"
 
@@ -46,12 +53,24 @@ class CohortRecipe:
     @property
     def paradigm(self) -> str:
         """How the model is told what to segment."""
-        return "prompt" if isinstance(self.task, PromptTask) else "fewshot"
+        return str(task_to_dict(self.task)["kind"])
+
+    @property
+    def is_prompted(self) -> bool:
+        """Whether each case marks the one structure; otherwise examples show the structures."""
+        return isinstance(self.task, PromptTask | DiffusionTask)
+
+    @property
+    def supports(self) -> Path | None:
+        """Support model, or folder of a task in a library, for cases that name none."""
+        if isinstance(self.task, FewShotTask):
+            return _unless_missing(self.task.support_model)
+        return _unless_missing(self.task.library / self.task.task) if isinstance(self.task, InContextTask) else None
 
     @property
     def sha256(self) -> str:
         """Hash of everything that a result depends on apart from the files of a case."""
-        settings = {key: value for key, value in task_to_dict(self.task).items() if key != "support_model"}
+        settings = {key: value for key, value in task_to_dict(self.task).items() if key not in PLACES}
         return digest_of({"task": settings, "labels": dict(self.labels)})
 
 
@@ -64,7 +83,8 @@ def read_cohort_recipe(file: Path) -> CohortRecipe:
     """Return the recipe of a JSON file: one for cohorts, or one that a result was saved with.
 
     A recipe for cohorts is `{"version": 1, "paradigm": "prompt", "model": "adaptive", "settings": {"threshold": 0.5},
-    "labels": {"liver": 1}}`. For `fewshot` there may be `"supports": "liver.safetensors"`, relative to the recipe.
+    "labels": {"liver": 1}}`. For `fewshot` there may be `"supports": "liver.safetensors"`, for `incontext` the folder
+    of a task, `"supports": "library/liver"`, relative to the recipe.
 
     Raises
     ------
@@ -90,7 +110,7 @@ def recipe_of_task(task: Task, labels: Mapping[str, int] | None = None) -> Cohor
         A value fits no label map, or prompts have several structures.
     """
     labels = dict(labels or {})
-    if isinstance(task, PromptTask):
+    if isinstance(task, PromptTask | DiffusionTask):
         labels = labels or {DEFAULT_LABEL: 1}
         if len(labels) > 1:
             message = f"Prompts mark one structure, not {len(labels)}: {', '.join(labels)}."
@@ -103,12 +123,12 @@ def recipe_of_task(task: Task, labels: Mapping[str, int] | None = None) -> Cohor
 def _from_fields(fields: Fields, folder: Path) -> CohortRecipe:
     if (version := fields.whole_number("version")) != VERSION:
         fields.refuse("version", f"is {version}; this MedSegAI reads version {VERSION}")
-    paradigm = fields.choice("paradigm", PARADIGMS)
-    model = fields.text("model", allow_empty=paradigm != "prompt")
+    paradigm = fields.choice("paradigm", tuple(FROM_CASE))
+    model = fields.text("model", allow_empty=paradigm == "fewshot")
     settings = fields.value("settings") if fields.has("settings") else {}
     labels = _labels(fields) if fields.has("labels") else {}
     supports = NO_SUPPORTS
-    if paradigm == "fewshot" and fields.has("supports"):
+    if paradigm in ("fewshot", "incontext") and fields.has("supports"):
         supports = (folder / fields.text("supports")).absolute()
     fields.finish()
     task = _with_settings(_default_task(paradigm, model, supports), settings, fields)
@@ -116,7 +136,15 @@ def _from_fields(fields: Fields, folder: Path) -> CohortRecipe:
 
 
 def _default_task(paradigm: str, model: str, supports: Path) -> Task:
-    return PromptTask((), model) if paradigm == "prompt" else FewShotTask(supports, model=model)
+    if paradigm == "fewshot":
+        return FewShotTask(supports, model=model)
+    if paradigm == "incontext":
+        return InContextTask(supports.parent, supports.name, model=model)
+    return PromptTask((), model) if paradigm == "prompt" else DiffusionTask((), model)
+
+
+def _unless_missing(supports: Path) -> Path | None:
+    return None if supports == NO_SUPPORTS else supports
 
 
 def _with_settings(task: Task, settings: Any, fields: Fields) -> Task:

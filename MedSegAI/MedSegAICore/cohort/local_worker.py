@@ -15,14 +15,15 @@ from .case_files import HIDDEN
 from .case_work import CaseJob
 
 IN_FLIGHT = "in_flight.json"
-MOST_DEATHS = 2
+MOST_DEATHS = 3
+"""One more than a case is tried that fails by itself: whoever ends a program may have other reasons than the case."""
 
 
 class LocalWorker:
     """Does one case at a time, and remembers across its own death which one that was.
 
-    A case during which the process ended twice without being asked to, such as for want of memory, is not tried a
-    third time.
+    A case during which the process ended `MOST_DEATHS` times without being asked to, such as for want of memory, is
+    not tried again.
 
     Parameters
     ----------

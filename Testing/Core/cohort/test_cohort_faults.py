@@ -10,10 +10,10 @@ import time
 import pytest
 import SimpleITK as sitk
 from Core.cohort.conftest import make_balls, results_of, write_ball
-from MedSegAICore.cohort import case_work, local_worker
+from MedSegAICore.cohort import case_files, case_work, local_worker
 from MedSegAICore.cohort.folder_lock import held
 from MedSegAICore.engine.run import CancelToken, Run
-from MedSegAICore.errors import Cancelled, FolderBusy, NoRoom
+from MedSegAICore.errors import Cancelled, FolderBusy, InvalidRequest, NoRoom
 
 
 @pytest.fixture
@@ -106,8 +106,6 @@ def test_a_hiccup_is_no_failure(balls, monkeypatch, undisturbed):
 @pytest.mark.parametrize("step", range(8))
 def test_killed_at_any_step_of_writing_no_half_file_is_left(balls, undisturbed, monkeypatch, step):
     """The steps are the moments between two changes of the folder, of the second case."""
-    from MedSegAICore.cohort import case_files
-
     count = []
 
     def dying(original):
@@ -162,6 +160,23 @@ def test_a_full_disk_ends_the_run_by_name_and_it_goes_on_with_room(balls, undist
     assert results_of(balls.out) == undisturbed
 
 
+def refused(number):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_library_that_does_not_say_that_the_disk_is_full_ends_the_run_by_name_too(balls, monkeypatch):
+    monkeypatch.setattr(case_files, "bytes", refused, raising=False)
+
+    def fails(*_):
+        message = "cannot be written as an image"
+        raise InvalidRequest(message) from RuntimeError("sitk::ERROR")
+
+    monkeypatch.setattr(case_work, "write_segments", fails)
+    with pytest.raises(NoRoom):
+        balls.run()
+    assert not list(balls.out.glob("*.failure.json"))
+
+
 def test_too_little_room_is_seen_before_anything_is_written(balls, monkeypatch):
     usage = shutil.disk_usage(balls.folder)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
@@ -200,7 +215,7 @@ def test_a_stopped_run_goes_on_where_it_was(balls, undisturbed):
     assert results_of(balls.out) == undisturbed
 
 
-def test_a_case_that_ends_the_program_twice_is_set_aside(balls, undisturbed, monkeypatch):
+def test_a_case_that_ends_the_program_again_and_again_is_set_aside(balls, undisturbed, monkeypatch):
     original = local_worker.attempt
 
     def deadly(job, engine, run):
@@ -211,7 +226,7 @@ def test_a_case_that_ends_the_program_twice_is_set_aside(balls, undisturbed, mon
     with monkeypatch.context() as killed:
         killed.setattr(local_worker, "attempt", deadly)
         killed.setattr(local_worker.LocalWorker, "_write", kept_when_killed(local_worker.LocalWorker._write))
-        for _ in range(2):
+        for _ in range(local_worker.MOST_DEATHS):
             with pytest.raises(Killed):
                 balls.run()
         assert balls.run() == {"p0": "kept", "p1": "failed", "p2": "done"}

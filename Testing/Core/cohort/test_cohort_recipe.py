@@ -8,7 +8,7 @@ import pytest
 from MedSegAICore.cohort.cohort_recipe import read_cohort_recipe
 from MedSegAICore.errors import InvalidRequest
 from MedSegAICore.recipe import task_to_dict
-from MedSegAICore.request import FewShotTask, PromptTask
+from MedSegAICore.request import DiffusionTask, FewShotTask, InContextTask, PromptTask
 
 PLAIN = {"version": 1, "paradigm": "prompt", "model": "adaptive"}
 
@@ -35,6 +35,18 @@ def test_a_support_model_is_found_beside_the_recipe(recipe, tmp_path):
     found = recipe(version=1, paradigm="fewshot", model="", supports="liver.safetensors")
     assert isinstance(found.task, FewShotTask)
     assert found.task.support_model == tmp_path / "liver.safetensors"
+
+
+def test_every_paradigm_has_recipes(recipe, tmp_path):
+    found = recipe(version=1, paradigm="incontext", model="registered_context", supports="library/liver")
+    assert isinstance(found.task, InContextTask)
+    assert (found.task.library, found.task.task) == (tmp_path / "library", "liver")
+    assert found.supports == tmp_path / "library" / "liver"
+    found = recipe(version=1, paradigm="diffusion", model="x", settings={"options": {"seed": 7}})
+    assert isinstance(found.task, DiffusionTask)
+    assert found.task.options.seed == 7
+    assert found.is_prompted
+    assert dict(found.labels) == {"segment": 1}
 
 
 def test_the_task_of_one_result_is_a_recipe_too(recipe):
