@@ -15,6 +15,8 @@ MODULES = {
     "Effects.frames": "Effects.frames_case",
     "Effects.fewshot_scenarios": "Effects.fewshot_case",
     "Effects.fewshot_interruptions": "Effects.fewshot_case",
+    "Effects.incontext_scenarios": "Effects.incontext_case",
+    "Effects.incontext_interruptions": "Effects.incontext_case",
 }
 """Scenarios -> where `open_case(driver)` is."""
 

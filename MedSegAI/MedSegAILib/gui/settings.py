@@ -5,12 +5,14 @@ from __future__ import annotations
 import qt
 from MedSegAICore.engine.cache import GIBIBYTE
 from MedSegAICore.models.store.sources import Sources
+from MedSegAICore.models.weights import user_data_folder
 
 AUTOMATIC = "auto"
 DEVICE = "MedSegAI/Device"
 CACHE_GIGABYTES = "MedSegAI/CacheGigabytes"
 MIRROR = "MedSegAI/Mirror"
 OFFLINE_FOLDER = "MedSegAI/OfflineFolder"
+TASK_FOLDER = "MedSegAI/TaskFolder"
 
 
 def device() -> str:
@@ -49,3 +51,12 @@ def setOwnSources(sources: Sources) -> None:
 def sources() -> Sources:
     """Return where model files are looked for: what is not chosen here, the environment variables say."""
     return ownSources().or_else(Sources.from_environment())
+
+
+def taskFolder() -> str:
+    """Return the folder of in-context tasks."""
+    return str(qt.QSettings().value(TASK_FOLDER, "") or user_data_folder() / "tasks")
+
+
+def setTaskFolder(folder: str) -> None:
+    qt.QSettings().setValue(TASK_FOLDER, folder)

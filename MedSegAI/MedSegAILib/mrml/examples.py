@@ -26,6 +26,13 @@ def segmentNames(segmentationNode):
     return tuple(dict.fromkeys(segmentation.GetSegment(segmentId).GetName() for segmentId in ids))
 
 
+def drawnNames(segmentationNode, names):
+    """Return those of some names that segments with voxels have."""
+    segmentation = segmentationNode.GetSegmentation()
+    known = {name: segmentation.GetSegmentIdBySegmentName(name) for name in names}
+    return tuple(name for name, segmentId in known.items() if segmentId and _volumeOf(segmentationNode, segmentId) > 0)
+
+
 def exampleFromNodes(volumeNode, segmentationNode, names=None, image=None):
     """Return a volume and the segments on it as an `Example`.
 

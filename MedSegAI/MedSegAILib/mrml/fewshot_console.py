@@ -7,19 +7,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
-import slicer
 from MedSegAICore.fewshot.fit import DEFAULT, FitReport, FitRequest
 from MedSegAICore.fewshot.support_notes import SupportNotes, read_notes, write_notes
 from MedSegAICore.request import FewShotTask, SegmentationRequest
 
-from .console import addSegmentation, checkInScene, newEngine
-from .editor import LogicEditor
+from .console import newEngine
 from .examples import exampleFromNodes, looksFromNodes, sharedLabels, withLabels
-from .segments import SegmentWriter
-from .structures import writeStructures
+from .structures import writeInto
 from .support_files import newModelFile
 from .volumes import imageVolume
 
@@ -138,20 +134,5 @@ def writeLike(result, supportModel, volumeNode, segmentationNode=None, editor=No
     NodeRemoved
         The volume or the segmentation is not in the scene any more.
     """
-    checkInScene(volumeNode, segmentationNode)
-    ownNode = ownEditor = None
-    if segmentationNode is None:
-        segmentationNode = ownNode = addSegmentation(volumeNode)
-    try:
-        if editor is None:
-            editor = ownEditor = LogicEditor(segmentationNode, volumeNode)
-        looks = read_notes(modelFile(supportModel)).looks
-        written = writeStructures(SegmentWriter(editor), segmentationNode, result, looks)
-    except Exception:
-        if ownNode is not None:
-            slicer.mrmlScene.RemoveNode(ownNode)
-        raise
-    finally:
-        if ownEditor is not None:
-            ownEditor.close()
-    return written.segmentIds, replace(result, warnings=(*result.warnings, *written.warnings))
+    looks = read_notes(modelFile(supportModel)).looks
+    return writeInto(result, looks, volumeNode, segmentationNode, editor)

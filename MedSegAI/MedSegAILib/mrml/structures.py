@@ -8,7 +8,9 @@ import numpy as np
 from MedSegAICore.recipe import Recipe, recipes_to_json
 from MedSegAICore.segmentation_file import COLORS, RECIPE_TAG, SegmentLook, tag_text
 
-from .segments import Change, ModificationMode, SegmentWriting, lookOf
+from .console import addSegmentation, checkInScene
+from .editor import LogicEditor
+from .segments import Change, ModificationMode, SegmentWriter, SegmentWriting, lookOf
 from .translation import tr as _
 
 
@@ -104,6 +106,49 @@ def writeStructures(writer, segmentationNode, result, looks, threshold=None, reg
     warnings += [warning for one in written.values() for warning in one.warnings]
     segmentIds = {label: written[label].segmentId if label in written else None for label in labels}
     return WrittenStructures(segmentIds, tuple(dict.fromkeys(warnings)))
+
+
+def writeInto(result, looks, volumeNode, segmentationNode=None, editor=None, region=None):
+    """Write every structure into the segment of its name, with nodes that may have been removed meanwhile.
+
+    Parameters
+    ----------
+    result, looks, region
+        As for `writeStructures`.
+    volumeNode
+        What was segmented.
+    segmentationNode
+        Where the segments go; None makes a segmentation on the grid of the volume.
+    editor
+        A `SegmentEditor` whose masking, overwrite mode and undo are used; None makes one that edits everywhere.
+
+    Returns
+    -------
+    segmentIds, result
+        Name of every structure -> its segment (None if nothing was found of it), and the result with what the writer
+        warns of.
+
+    Raises
+    ------
+    NodeRemoved
+        The volume or the segmentation is not in the scene any more.
+    """
+    checkInScene(volumeNode, segmentationNode)
+    ownNode = ownEditor = None
+    if segmentationNode is None:
+        segmentationNode = ownNode = addSegmentation(volumeNode)
+    try:
+        if editor is None:
+            editor = ownEditor = LogicEditor(segmentationNode, volumeNode)
+        written = writeStructures(SegmentWriter(editor), segmentationNode, result, looks, region=region)
+    except Exception:
+        if ownNode is not None:
+            ownNode.GetScene().RemoveNode(ownNode)
+        raise
+    finally:
+        if ownEditor is not None:
+            ownEditor.close()
+    return written.segmentIds, replace(result, warnings=(*result.warnings, *written.warnings))
 
 
 def _writing(segmentationNode, label, mask, region, look, tags):

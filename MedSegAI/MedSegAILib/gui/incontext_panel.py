@@ -1,0 +1,225 @@
+"""The widgets of the AI In-context effect and what they say."""
+
+from __future__ import annotations
+
+import slicer
+from slicer.i18n import tr as _
+
+from ..mrml.prompts import slicePlane
+from .incontext_settings import BEST, NO_TASK
+from .list_widgets import RowFiller, currentRow, refill, setIndex
+from .model_choice import modelChoices
+from .model_offer import ModelOffer
+from .resources import resourcePath
+from .slice_previews import sliceWidgets
+
+
+class InContextPanel:
+    """The options of the effect. What they say lives in the scene; the widgets only show it.
+
+    Parameters
+    ----------
+    parameters
+        The `EffectParameters` of the effect.
+    onModelsChange
+        Called when a model may be able to run that could not before.
+    """
+
+    def __init__(self, parameters, onModelsChange):
+        self._parameters, self._models, self._views, self._rows = parameters, {}, [], RowFiller()
+        self.widget = slicer.util.loadUI(resourcePath("UI/AIInContext.ui"))
+        self.ui = slicer.util.childWidgetVariables(self.widget)
+        self.offer = ModelOffer(self.ui.contextModelStateLabel, onModelsChange)
+        self._bind()
+
+    def setModels(self):
+        """List the models as they are on this computer now."""
+        self._models = modelChoices("incontext")
+        refill(self.ui.contextModelSelector, [choice.title for choice in self._models.values()])
+
+    @property
+    def canRun(self):
+        """Whether the chosen model can run on this computer."""
+        choice = self._choice
+        return choice is not None and choice.isReady
+
+    @property
+    def selectedTask(self):
+        """Name of the selected task; "" without one."""
+        item = self.ui.tasksTree.currentItem()
+        return "" if item is None else item.text(0)
+
+    @property
+    def selectedExample(self):
+        """Number of the selected example; -1 without one."""
+        return currentRow(self.ui.contextTree)
+
+    @property
+    def plane(self):
+        """The `SlicePlane` of the chosen view; None without one."""
+        names = {widget.mrmlSliceNode().GetLayoutName(): widget for widget in sliceWidgets()}
+        widget = names.get(self._parameters.text("View"), next(iter(names.values()), None))
+        return slicePlane(widget.mrmlSliceNode()) if widget is not None else None
+
+    def show(self, session):
+        """Bring the widgets up to date with the scene and with what goes on."""
+        ui = self.ui
+        self._parameters.show()
+        self._showViews()
+        self._showModel()
+        self._showTasks(session.shelf)
+        self._showCandidates(session)
+        self._showButtons(session)
+        seconds = session.predictedSeconds
+        ui.predictedTimeLabel.visible = seconds is not None
+        ui.predictedTimeLabel.text = _("The volume will take {time} at most.").format(time=_duration(seconds or 0))
+        ui.contextWarningsLabel.text = "\n".join(f"⚠ {warning}" for warning in session.warnings)
+        ui.contextWarningsLabel.visible = bool(session.warnings)
+        fraction, text = session.progress
+        ui.contextProgressBar.visible = session.isSlow
+        ui.contextProgressBar.value = round(100 * fraction)
+        ui.contextStatusLabel.text = session.message or (text if session.isSlow else "") or _hint(session)
+
+    @property
+    def _choice(self):
+        return self._models.get(self._parameters.text("Model"))
+
+    def _bind(self):
+        ui, bind = self.ui, self._parameters
+        ui.contextModelSelector.connect("currentIndexChanged(int)", self._chooseModel)
+        ui.viewSelector.connect("currentIndexChanged(int)", self._chooseView)
+        bind.bindSlider(ui.contextThresholdSlider, "Threshold")
+        for name, slider in self._sliders().items():
+            bind.bindSlider(slider, name.capitalize())
+        bind.bindCheck(ui.secondPassCheckBox, "SecondPass")
+        bind.bindCheck(ui.fuseAxesCheckBox, "FuseAxes")
+        bind.bindChoice(
+            ui.directionSelector,
+            "Direction",
+            {
+                BEST: _("As fits the examples best"),
+                "axial": _("Axial"),
+                "coronal": _("Coronal"),
+                "sagittal": _("Sagittal"),
+            },
+        )
+        bind.bindChoice(
+            ui.combineSelector,
+            "Combine",
+            {"mean": _("Mean"), "vote": _("Majority vote"), "staple": _("STAPLE")},
+        )
+
+    def _sliders(self):
+        ui = self.ui
+        return {
+            "supports": ui.supportsSlider,
+            "subsets": ui.subsetsSlider,
+            "augmentations": ui.augmentationsSlider,
+            "candidates": ui.candidatesSlider,
+        }
+
+    def _chooseModel(self, index):
+        self._parameters.set("Model", list(self._models)[index])
+
+    def _chooseView(self, index):
+        self._parameters.set("View", self._views[index])
+
+    def _showModel(self):
+        names, name, ui = list(self._models), self._parameters.text("Model"), self.ui
+        setIndex(ui.contextModelSelector, names.index(name) if name in names else -1)
+        choice = self._choice
+        self.offer.show(choice, choice.state if choice else _("This model is not in the catalogue."))
+        isNetwork = choice is not None and bool(choice.spec.architecture)
+        for widget in (*self._sliders().values(), ui.combineSelector, ui.secondPassCheckBox, ui.fuseAxesCheckBox):
+            widget.enabled = isNetwork
+
+    def _showViews(self):
+        nodes = [widget.mrmlSliceNode() for widget in sliceWidgets()]
+        titles = [f"{node.GetLayoutName()} ({node.GetOrientation()})" for node in nodes]
+        views = [node.GetLayoutName() for node in nodes]
+        selector, chosen = self.ui.viewSelector, self._parameters.text("View")
+        if self._views != views or [selector.itemText(index) for index in range(selector.count)] != titles:
+            self._views = views
+            refill(selector, titles)
+        setIndex(selector, views.index(chosen) if chosen in views else 0 if views else -1)
+
+    def _showTasks(self, shelf):
+        tasks, ui = [_taskTexts(row) for row in shelf.rows], self.ui
+        wasBlocked = ui.tasksTree.blockSignals(True)
+        self._rows.fill(ui.tasksTree, tasks)
+        names = [row.name for row in shelf.rows]
+        row = names.index(shelf.name) if shelf.name in names else -1
+        ui.tasksTree.setCurrentItem(ui.tasksTree.topLevelItem(row) if row >= 0 else None)
+        ui.tasksTree.blockSignals(wasBlocked)
+        self._rows.fill(ui.contextTree, [_exampleTexts(number, note) for number, note in enumerate(shelf.notes, 1)])
+        ui.libraryButton.text = _shortened(str(shelf.folder))
+        ui.libraryButton.toolTip = _("Your tasks lie in {folder}. Press to choose another folder.").format(
+            folder=shelf.folder
+        )
+
+    def _showCandidates(self, session):
+        slider, count = self.ui.candidateSlider, session.candidateCount
+        for widget in (slider, self.ui.candidateLabel):
+            widget.visible = count > 0
+        wasBlocked = slider.blockSignals(True)
+        slider.maximum = max(count, 1)
+        slider.value = session.answer.candidate if count else 0
+        slider.blockSignals(wasBlocked)
+
+    def _showButtons(self, session):
+        ui, shelf, isFree = self.ui, session.shelf, not session.isBusy
+        for button in (ui.newTaskButton, ui.takeTaskButton, ui.libraryButton):
+            button.enabled = isFree
+        ui.shareTaskButton.enabled = shelf.isChosen and isFree
+        ui.removeTaskButton.enabled = bool(shelf.name) and isFree
+        ui.addSliceButton.enabled = ui.addVolumeButton.enabled = session.canAdd
+        ui.removeContextButton.enabled = bool(shelf.notes) and isFree
+        ui.startPromptButton.visible = shelf.isEmpty
+        ui.startPromptButton.enabled = session.canAdd
+        ui.segmentSliceButton.enabled = ui.segmentVolumeButton.enabled = session.canSegment and self.canRun
+        ui.cancelContextButton.enabled = session.isBusy
+        ui.applyContextButton.enabled = session.canApply
+        ui.acceptSliceButton.enabled = session.canAdd and session.answer is not None
+        ui.lookNextButton.enabled = session.canLookNext
+        ui.showUncertaintyButton.enabled = session.hasUncertainty
+
+
+def shownTask(name):
+    """Return what the scene remembers of a task's name."""
+    return name or NO_TASK
+
+
+def _taskTexts(row):
+    return row.name, ", ".join(row.labels) or _("(damaged)"), str(row.count)
+
+
+def _exampleTexts(number, note):
+    origins = {"drawn": _("drawn"), "corrected": _("corrected"), "accepted": _("accepted")}
+    where = _("volume") if note.position is None else _("slice at {share:.0f} %").format(share=100 * note.position)
+    return str(number), where, origins[note.origin]
+
+
+def _shortened(text, longest=32):
+    return text if len(text) <= longest else "…" + text[-longest:]
+
+
+def _duration(seconds):
+    if seconds < 90:
+        return _("{count:.0f} s").format(count=max(seconds, 1))
+    return _("{count:.0f} min").format(count=seconds / 60)
+
+
+def _hint(session):
+    shelf = session.shelf
+    if session.isBusy:
+        return _("Working…")
+    if session.canApply:
+        return _("Check the preview, then apply it. Or accept it: then the slice joins the task.")
+    if not shelf.isChosen:
+        return _("Choose a task, or make a new one.")
+    if shelf.isEmpty:
+        names = ", ".join(shelf.labels)
+        return _("The task is empty. Draw {names} on a slice, by hand or with AI Prompt, then add the slice.").format(
+            names=names
+        )
+    return _("Segment a slice or the volume. Correct what is wrong with any tool, then add the slice.")
