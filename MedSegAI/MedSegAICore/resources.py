@@ -15,8 +15,9 @@ def resource_folder(name: str) -> Path:
     InvalidCatalogue
         There is no such folder; the installation is not complete.
     """
-    # In the source tree Resources/ lies beside the folder of the packages, once installed beside the packages.
-    for parent in Path(__file__).resolve().parents[1:3]:
+    # In the source tree Resources/ lies beside the folder of the packages, in Slicer beside the packages, and in a
+    # wheel in this one.
+    for parent in Path(__file__).resolve().parents[:3]:
         folder = parent / "Resources" / name
         if folder.is_dir():
             return folder

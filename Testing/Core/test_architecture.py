@@ -19,6 +19,7 @@ LONGEST_FILE, LONGEST_FUNCTION = 400, 60
 DESKTOP = {"slicer", "qt", "ctk", "vtk", "vtkmodules", "mrml", "PythonQt", "PySide6", "SegmentEditorEffects"}
 QT = {"qt", "ctk", "PythonQt", "PySide6"}
 NETWORK_LIBRARIES = {"torch", "monai", "segment_anything", "safetensors"}
+CLUSTER_LIBRARIES = {"dask", "distributed"}
 BRIDGE = {"MedSegAILib", "MedSegAIEffects"}
 MODULES = {"MedSegAI", "SegmentEditorMedSegAI"}
 TEST_TOOLS = {"Testing", "pytest", "hypothesis", "skimage", "sklearn"}
@@ -30,11 +31,11 @@ FORBIDDEN: dict[str, set[str]] = {
     "": TEST_TOOLS,
     "MedSegAICore": DESKTOP | BRIDGE | MODULES,
     "CLI": DESKTOP | BRIDGE | MODULES,
-    "MedSegAILib": NETWORK_LIBRARIES | MODULES | {"MedSegAIEffects"},
+    "MedSegAILib": NETWORK_LIBRARIES | CLUSTER_LIBRARIES | MODULES | {"MedSegAIEffects"},
     "MedSegAILib.mrml": QT | {"MedSegAILib.gui"},
-    "MedSegAIEffects": NETWORK_LIBRARIES | MODULES,
-    "MedSegAI": NETWORK_LIBRARIES,
-    "SegmentEditorMedSegAI": NETWORK_LIBRARIES,
+    "MedSegAIEffects": NETWORK_LIBRARIES | CLUSTER_LIBRARIES | MODULES,
+    "MedSegAI": NETWORK_LIBRARIES | CLUSTER_LIBRARIES,
+    "SegmentEditorMedSegAI": NETWORK_LIBRARIES | CLUSTER_LIBRARIES,
 }
 
 
@@ -125,6 +126,7 @@ def test_arrows_point_one_way(file: Path) -> None:
         ("MedSegAILib.mrml.segments", "def f():\n    from ..gui import dialogs"),
         ("MedSegAILib.mrml.segments", "import qt"),
         ("MedSegAILib.gui.engine_client", "def f():\n    import torch"),
+        ("MedSegAILib.gui.module_panel", "def f():\n    import distributed"),
         ("MedSegAILib.gui.engine_client", "import MedSegAIEffects"),
         ("MedSegAIEffects.ClickEffect", "import torch.nn"),
         ("CLI.MedSegAIPrompt.MedSegAIPrompt", "from MedSegAILib.mrml import volumes"),
