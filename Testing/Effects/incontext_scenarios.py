@@ -116,7 +116,7 @@ def an_accepted_slice_joins_the_task_and_a_corrected_one_too(case):
     assert "now has 3" in case.said
 
     case.driver.jump_to(case.query.image.geometry.to_ras([[12, 13, case.place - 2]])[0])
-    case.draw("liver")
+    case.draw("liver", moved=2)
     case.ui.acceptSliceButton.click()
     origins = sorted(context.origin for context in case.stored() if context.position is not None)
     assert origins == ["accepted", "corrected"]

@@ -15,6 +15,7 @@ from slicer.i18n import tr as _
 
 from ..mrml.console import requestFromNodes, writeResult
 from ..mrml.fewshot_console import fitRequestFromNodes, likeRequestFromNodes, writeLike
+from ..mrml.incontext_console import contextRequestFromNodes, writeInContext
 from .application_engine import applicationEngine
 
 OnError = Callable[[MedSegAIError], object]
@@ -164,6 +165,33 @@ class LikeRun(EngineRun):
 
         def write(result: SegmentationResult) -> tuple:
             return writeLike(result, supportModel, target.volumeNode, target.segmentationNode, target.editor)
+
+        super().__init__(lambda engine, *hear: engine.segment(request, *hear), write, *handlers)
+
+
+class ContextRun(EngineRun):
+    """Segments what the examples of a task show.
+
+    Parameters
+    ----------
+    target, library, task, settings
+        As for `MedSegAILib.mrml.incontext_console.segmentInContext`.
+    *handlers
+        As for `LikeRun`.
+
+    Raises
+    ------
+    MedSegAIError
+        The volume cannot be used; nothing was started.
+    """
+
+    def __init__(
+        self, target: Target, library: object, task: str, settings: dict, *handlers: Callable[..., object] | None
+    ) -> None:
+        request = contextRequestFromNodes(target.volumeNode, library, task, **settings)
+
+        def write(result: SegmentationResult) -> tuple:
+            return writeInContext(result, request, target.volumeNode, target.segmentationNode, target.editor)
 
         super().__init__(lambda engine, *hear: engine.segment(request, *hear), write, *handlers)
 
