@@ -49,6 +49,9 @@ PREDICT_SECONDS = "MedSegAICore.diffusion.paradigm:seconds_for"
 LEARN = "MedSegAICore.fewshot.paradigm:learn"
 LEARN_BEST = "MedSegAICore.fewshot.selection:learn_best"
 
+PARTS = "part of prototypes"
+"""Family of few-shot models that are part of another one."""
+
 PROMPT_KIND: dict[type[Prompt], str] = {
     PointPrompt: "point",
     BoxPrompt: "box",
@@ -249,10 +252,13 @@ class Engine:
         return models[name]
 
     def _ready_learners(self) -> dict[str, Callable[[Callable[[Any], Any]], Any]]:
-        """Return every few-shot model that has its weights, as a function that runs something with its learner."""
+        """Return every few-shot model that has its weights, as a function that runs something with its learner.
+
+        The parts of another one are no candidates: the whole is.
+        """
         ready: dict[str, Callable[[Callable[[Any], Any]], Any]] = {}
         for name, spec in self.models().items():
-            if spec.paradigm == "fewshot" and self._has_weights(spec):
+            if spec.paradigm == "fewshot" and spec.family != PARTS and self._has_weights(spec):
                 ready[name] = partial(self._run, spec)
         return ready
 

@@ -24,6 +24,7 @@ from ..registered.features import look_region
 from ..registered.grids import Float32, as_itk
 from ..registered.quality import reverse_dice
 from ..registered.query import RegisteredQuery, patches_of, winners, without_stray_parts
+from .comparison import TOGETHER, Way
 from .encoders import FilterBankEncoder, PromptableEncoder, SliceEncoder
 from .expectation import Expectation, expected
 from .knowledge import Knowledge, learned
@@ -82,10 +83,17 @@ def build(spec: ModelSpec, weights: Path | None, plan: DevicePlan, cache: ByteBo
     OutOfDeviceMemory
         The device has no room for the network.
     """
+    return comparing(spec, weights, plan, cache, TOGETHER)
+
+
+def comparing(
+    spec: ModelSpec, weights: Path | None, plan: DevicePlan, cache: ByteBoundedCache, ways: Sequence[Way]
+) -> PrototypeLearner:
+    """Return the learner of a catalogue entry that compares in some ways; raises what `build` raises."""
     if spec.weights is None:
-        return PrototypeLearner(spec.name, ByComparison(FilterBankEncoder(cache)), judges_itself=True)
+        return PrototypeLearner(spec.name, ByComparison(FilterBankEncoder(cache), ways), judges_itself=True)
     encoder = PromptableEncoder(build_sam(spec, weights, plan, cache))
-    return PrototypeLearner(spec.name, ByComparison(encoder), judges_itself=False)
+    return PrototypeLearner(spec.name, ByComparison(encoder, ways), judges_itself=False)
 
 
 def build_prompting(

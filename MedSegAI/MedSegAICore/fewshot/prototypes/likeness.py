@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from ...engine.run import Run
 from ..registered.grids import Float32
-from .comparison import compared
+from .comparison import TOGETHER, Question, Way, compared
 from .encoders import SliceEncoder
 from .expectation import Expectation
 from .knowledge import Knowledge
@@ -19,12 +21,21 @@ SHOTS = 5
 
 
 class ByComparison:
-    """Prototypes and a fitted head on an encoder's features."""
+    """Prototypes and a fitted head on an encoder's features.
+
+    Parameters
+    ----------
+    encoder
+        Makes the features.
+    ways
+        What compares them; the mean of their answers counts.
+    """
 
     prior_share = 0.6
 
-    def __init__(self, encoder: SliceEncoder) -> None:
+    def __init__(self, encoder: SliceEncoder, ways: Sequence[Way] = TOGETHER) -> None:
         self.encoder = encoder
+        self._ways = ways
 
     def on_slices(self, knowledge: Knowledge, expectation: Expectation, run: Run) -> Float32:
         """Return the probability of every structure by comparison alone: float32 (structures, n, h, w)."""
@@ -40,7 +51,8 @@ class ByComparison:
                 seen = nearest(knowledge.shots, structure, expectation.depth(structure, index), SHOTS)
                 if seen:
                     size = expectation.size(structure, index)
-                    found[(structure, index, *box)] = compared(part, inside, size, seen, run.check).numpy()
+                    question = Question(part, inside, size, seen, run.check)
+                    found[(structure, index, *box)] = compared(question, self._ways).numpy()
         return found
 
 

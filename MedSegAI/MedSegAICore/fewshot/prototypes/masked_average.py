@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from .pooling import cosine_scores, enlarged, mask_weights, masked_mean
+from .pooling import cosine_scores, mask_weights, masked_mean
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,21 +38,6 @@ def prototypes_of(features: Tensor, masks: Tensor) -> Prototypes:
 def class_scores(features: Tensor, prototypes: Prototypes) -> Tensor:
     """Return the scores [background, structure] (n, 2, h, w) of features (n, channels, h, w) (equation 3)."""
     return torch.stack([cosine_scores(features, one) for one in (prototypes.background, prototypes.foreground)], dim=1)
-
-
-def alignment_loss(query_features: Tensor, query_scores: Tensor, features: Tensor, masks: Tensor) -> Tensor:
-    """Return how badly the query's answer, taken as an example, explains the examples (section 3.4).
-
-    Parameters
-    ----------
-    query_features, query_scores
-        (1, channels, h, w), and the scores (1, 2, h, w) that it got.
-    features, masks
-        The examples (shots, channels, h, w) and (shots, rows, columns).
-    """
-    answer = query_scores.argmax(dim=1).to(features.dtype)
-    scores = class_scores(features, prototypes_of(query_features, answer))
-    return functional.cross_entropy(enlarged(scores, _size(masks)), masks.long())
 
 
 def _size(array: Tensor) -> tuple[int, int]:

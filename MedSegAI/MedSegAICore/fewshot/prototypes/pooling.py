@@ -61,8 +61,3 @@ def _enlarging(size: int, length: int) -> Tensor:
 def cosine_scores(features: Tensor, prototype: Tensor, floor: float = 1e-8) -> Tensor:
     """Return the scaled cosine (n, h, w) of features (n, channels, h, w) with a prototype (channels,)."""
     return SHARPNESS * functional.cosine_similarity(features, prototype[None, :, None, None], dim=1, eps=floor)
-
-
-def enlarged(scores: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return scores (n, classes, h, w) at (rows, columns) of the picture."""
-    return functional.interpolate(scores, size, mode="bilinear", align_corners=False)

@@ -7,8 +7,11 @@ import torch
 from MedSegAICore import Cancelled
 from MedSegAICore.engine.run import CancelToken, Run
 from MedSegAICore.fewshot.prototypes.comparison import (
+    TOGETHER,
+    Question,
     by_fitted_head,
     by_local_prototypes,
+    by_masked_average,
     by_one_prototype,
     compared,
 )
@@ -37,23 +40,38 @@ def scene():
     return [Seen(two_colours(0, support), support.float())], two_colours(1, query), query
 
 
-def test_every_way_finds_what_looks_like_the_example(scene):
+def asked(features, region, expected, seen, check=lambda: None) -> Question:
+    return Question(features, region, expected, seen, check)
+
+
+@pytest.mark.parametrize("ways", [TOGETHER, *((way,) for way in (by_masked_average, *TOGETHER))])
+def test_every_way_finds_what_looks_like_the_example(scene, ways):
     seen, features, query = scene
-    everywhere = torch.ones_like(query)
-    share = float(query.float().mean())
-    for found in (
-        by_local_prototypes(features, seen, lambda: None),
-        by_one_prototype(features, seen),
-        by_fitted_head(features, everywhere, share, seen, lambda: None),
-        compared(features, everywhere, share, seen, lambda: None),
-    ):
-        assert torch.equal(found > 0.5, query)
+    question = asked(features, torch.ones_like(query), float(query.float().mean()), seen)
+    assert torch.equal(compared(question, ways) > 0.5, query)
+
+
+def test_three_ways_are_averaged_unless_others_are_asked_for(scene):
+    seen, features, query = scene
+    assert (by_local_prototypes, by_one_prototype, by_fitted_head) == TOGETHER
+    question = asked(features, torch.ones_like(query), 0.3, seen)
+    alone = torch.stack([compared(question, (way,)) for way in TOGETHER])
+    assert torch.equal(compared(question, TOGETHER), alone.mean(dim=0))
+
+
+def test_the_masked_average_counts_every_example_alike(scene):
+    (one,), features, query = scene
+    other = Seen(one.features.flip(2)[:, :7], one.covered.flip(1)[:7])
+    alone = [by_masked_average(asked(features, query, 0.5, [seen])) for seen in (one, other)]
+    both = by_masked_average(asked(features, query, 0.5, [one, other]))
+    assert both[query].mean() > 0.9
+    assert (both - alone[0]).abs().max() > 0
 
 
 def test_nothing_is_said_outside_the_region(scene):
     seen, features, _ = scene
     region = square((24, 16), 3, 4)
-    found = compared(features, region, 0.9, seen, lambda: None)
+    found = compared(asked(features, region, 0.9, seen), TOGETHER)
     assert not found[~region].any()
     assert (found[region] > 0.5).all()
 
@@ -62,7 +80,7 @@ def test_the_example_may_be_all_structure(scene):
     _, features, query = scene
     inside = torch.ones(6, 6, dtype=torch.bool)
     seen = [Seen(two_colours(2, inside), inside.float())]
-    found = compared(features, torch.ones_like(query), 0.3, seen, lambda: None)
+    found = compared(asked(features, torch.ones_like(query), 0.3, seen), TOGETHER)
     assert torch.isfinite(found).all()
     assert found[query].mean() > found[~query].mean()
 
@@ -80,4 +98,4 @@ def test_fitting_stops_between_its_steps(scene):
     token = CancelToken()
     token.cancel()
     with pytest.raises(Cancelled):
-        compared(features, torch.ones_like(query), 0.3, seen, Run(cancel=token).check)
+        compared(asked(features, torch.ones_like(query), 0.3, seen, Run(cancel=token).check), TOGETHER)

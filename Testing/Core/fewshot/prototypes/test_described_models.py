@@ -6,15 +6,18 @@ from importlib import import_module
 
 import pytest
 import torch
-from MedSegAICore import WeightsMissing
+from MedSegAICore import Engine, WeightsMissing
+from MedSegAICore.engine import engine
 from MedSegAICore.engine.cache import ByteBoundedCache
 from MedSegAICore.engine.device import DevicePlan
+from MedSegAICore.engine.run import Run
 from MedSegAICore.fewshot.prototypes.prompting import ByPrompts
 from MedSegAICore.models.catalogue import load_catalogue
 from MedSegAICore.models.importing import import_checkpoint
 from MedSegAICore.networks.sam import ARCHITECTURES, Sam
 
 PLAN = DevicePlan("cpu", "float32", "")
+PARTS = ("masked_average", "local_prototypes", "one_prototype", "fitted_head")
 ON_SAM = ("prototypes_sam_vit_b", "persam_sam_vit_b")
 
 
@@ -36,6 +39,20 @@ def checkpoint(tmp_path_factory):
 def test_prototypes_need_no_weights():
     learner = built("prototypes")
     assert (learner.name, learner.weights_hash, learner.device) == ("prototypes", "", "cpu, float32")
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_each_part_of_prototypes_can_be_chosen_alone(name, people, dice_of):
+    learner = built(name)
+    answer = learner.fit(people[:1], Run()).segment(people[3].image, Run())
+    assert learner.name == name
+    assert min(dice_of(answer, people[3])) > 0.7
+
+
+def test_parts_of_prototypes_are_no_candidates_for_the_best_method():
+    catalogue = load_catalogue()
+    assert {name for name, spec in catalogue.items() if spec.family == engine.PARTS} == set(PARTS)
+    assert not set(PARTS) & set(Engine()._ready_learners())
 
 
 @pytest.mark.parametrize("name", ON_SAM)
