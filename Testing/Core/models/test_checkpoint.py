@@ -11,7 +11,7 @@ import pytest
 import torch
 from MedSegAICore.engine.cache import ByteBoundedCache
 from MedSegAICore.errors import WeightsCorrupt, WeightsMismatch, WeightsMissing, WeightsUnsafe
-from MedSegAICore.models.checkpoint import file_sha256, fit_checkpoint, read_checkpoint
+from MedSegAICore.models.checkpoint import file_sha256, fit_checkpoint, look_into, read_checkpoint
 from safetensors.torch import save_file
 
 
@@ -56,6 +56,15 @@ def test_wrappers_and_shared_prefixes_are_taken_off(state, file, wrap):
     assert same(read_checkpoint(file), state)
 
 
+def test_a_checkpoint_of_micro_sam_is_sam_with_a_decoder_of_its_own_beside_it(state, file):
+    inner = {f"sam.{name}": tensor for name, tensor in state.items()}
+    torch.save({"model_state": inner, "decoder_state": {"x": torch.ones(1)}, "iteration": 3}, file)
+    table, _ = look_into(file, ByteBoundedCache(99))
+    assert table.shapes == {name: tuple(tensor.shape) for name, tensor in state.items()}
+    assert "decoder_state" in table.parts
+    assert same(read_checkpoint(file), state)
+
+
 def test_a_prefix_that_only_some_names_have_stays(file):
     mixed = {"module.a": torch.zeros(1), "b": torch.zeros(1)}
     torch.save(mixed, file)
@@ -65,6 +74,27 @@ def test_a_prefix_that_only_some_names_have_stays(file):
 def test_the_old_file_format_of_torch_is_read(state, file):
     torch.save(state, file, _use_new_zipfile_serialization=False)
     assert same(read_checkpoint(file), state)
+
+
+@pytest.mark.parametrize("new_format", [True, False])
+def test_every_layout_and_type_of_numbers_is_read_as_it_was_written(file, new_format):
+    whole = torch.arange(24.0).reshape(4, 6)
+    state = {
+        "turned": whole.T,
+        "part": whole[1:3, ::2],
+        "shared": whole,
+        "parameter": torch.nn.Parameter(whole + 1),
+        "half": whole.half(),
+        "bfloat": whole.bfloat16(),
+        "double": whole.double(),
+        "count": torch.tensor(1 << 40),
+        "flag": torch.tensor([True, False]),
+        "none": torch.zeros(0, 3),
+    }
+    torch.save(state, file, _use_new_zipfile_serialization=new_format)
+    found = read_checkpoint(file)
+    assert same(found, state)
+    assert all(found[name].dtype == tensor.dtype for name, tensor in state.items())
 
 
 def test_safetensors_are_read_whatever_the_file_is_called(state, file):

@@ -111,6 +111,21 @@ def test_else_the_name_of_the_file_tells_which(file, folder, twins, name, model)
     assert [path.name for path in folder.iterdir() if path.is_file()] == [f"{model}_net.pth"]
 
 
+@pytest.mark.parametrize("network", ["vit_b", "vit_h", "hq_vit_b"])
+def test_the_names_of_published_files_tell_models_with_one_network_apart(file, folder, network, monkeypatch):
+    linear = Family("any network", ("^weight$",), lambda _shapes: ("", network))
+    monkeypatch.setattr(recognition, "FAMILIES", (linear,))
+    models = {
+        name: replace(spec, entry="fakes.checkpoints:build_linear")
+        for name, spec in load_catalogue().items()
+        if spec.architecture == network
+    }
+    for spec in models.values():
+        file = file.rename(file.with_name(spec.weights.filename))
+        if spec.paradigm == "prompt":
+            assert import_checkpoint(file, folder, models) == (spec, False)
+
+
 @pytest.mark.parametrize("name", ["checkpoint.pth", "mine.pt", "samurai.pth"])
 def test_else_the_user_is_asked_and_what_he_says_counts(file, folder, twins, name):
     file = file.rename(file.with_name(name))
