@@ -116,15 +116,22 @@ class CaseFiles:
         record = replace(record, outputs={ending: file_hash(file) for ending, file in files.items()})
         text = draft.with_name("record")
         text.write_text(record_text(record), encoding="utf-8")
+        for file in files.values():
+            _to_disk(file)
         self.remove()
         for ending, file in files.items():
-            move_into_place(file, self._ending(ending))
+            file.replace(self._ending(ending))
         move_into_place(text, self.record)
         return record
 
     def _ending(self, ending: str) -> Path:
         path = self.folder / self.case.output
         return path.with_name(path.name + ending)
+
+
+def _to_disk(file: Path) -> None:
+    with file.open("rb+") as opened:
+        os.fsync(opened.fileno())
 
 
 def check_written(files: Sequence[Path]) -> None:

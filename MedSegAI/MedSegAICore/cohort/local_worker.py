@@ -9,7 +9,6 @@ from pathlib import Path
 from ..engine.engine import Engine
 from ..engine.run import Run
 from ..errors import Cancelled, WorkerLost
-from ..images import whole_files
 from .attempt import Outcome, attempt, failed
 from .case_files import HIDDEN
 from .case_work import CaseJob
@@ -55,15 +54,12 @@ class LocalWorker:
         if deaths >= MOST_DEATHS:
             message = f"The program ended {deaths} times while it worked on this case."
             return failed(job, WorkerLost(message))
-        self._write({name: deaths + 1})
+        self._write({name: deaths + 1})  # it stays until the next case begins: what is done is not looked up in it
         try:
             return attempt(job, self._engine, run)
         except Cancelled:
             self._write({name: deaths} if deaths else {})
             raise
-        finally:
-            if not run.cancel.is_cancelled:
-                self._write({})
 
     def _read(self) -> dict[str, int]:
         try:
@@ -73,5 +69,7 @@ class LocalWorker:
             return {}
 
     def _write(self, deaths: dict[str, int]) -> None:
-        with suppress(OSError), whole_files(self._file) as draft:  # helps only where something goes wrong
+        draft = self._file.with_suffix(".new")
+        with suppress(OSError):  # helps only where something goes wrong
             draft.write_text(json.dumps(deaths), encoding="utf-8")
+            draft.replace(self._file)
