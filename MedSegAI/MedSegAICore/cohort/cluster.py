@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from .cluster_task import difference_of, sees_folder, versions_here
 GPU = "GPU"
 """Label of workers that have one; they are started with `--resources GPU=1`."""
 
+ITK_THREADS = "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"
 CERTIFICATES = ("ca.pem", "cert.pem", "key.pem")
 PATIENCE = 30
 """How long the first worker is waited for [s]."""
@@ -106,11 +108,17 @@ def local_client(plan: LocalPlan) -> Iterator[Any]:
 
 
 def local_settings(threads: int) -> dict[str, Any]:
-    """Return Dask's settings for processes with so many threads, whose cases wait rather than swap."""
-    pinned = str(max(1, threads))
-    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
+    """Return Dask's settings for processes whose cases wait rather than swap.
+
+    Parameters
+    ----------
+    threads
+        Of each process; what the user has set for all programs stays.
+    """
+    pinned = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", ITK_THREADS), str(max(1, threads)))
+    pinned["OPENBLAS_NUM_THREADS"] = "1"
     return {
-        "distributed.nanny.pre-spawn-environ": dict.fromkeys(names, pinned) | {"OPENBLAS_NUM_THREADS": "1"},
+        "distributed.nanny.pre-spawn-environ": {name: os.environ.get(name, value) for name, value in pinned.items()},
         "distributed.scheduler.allowed-failures": MOST_DEATHS,
         "distributed.worker.memory.target": False,
         "distributed.worker.memory.spill": False,
