@@ -145,17 +145,25 @@ class FewShotLearner(Protocol):
         ...
 
 
-def normalized_answer(probabilities: dict[str, NDArray[np.float32]], query: ImageVolume) -> Answer:
+def normalized_answer(probabilities: dict[str, NDArray[np.float32]], query: ImageVolume, run: Run) -> Answer:
     """Return probabilities (k, j, i) on the canonical view of `query` as an answer in its storage order.
 
     Where they add up to more than 1, all are divided by their sum.
+
+    Raises
+    ------
+    Cancelled
+        The run was stopped.
     """
     view = query.canonical().geometry
-    total = np.maximum(sum(probabilities.values()), np.float32(1))
-    patches = {
-        label: VolumePatch.whole(np.asarray(values / total, dtype=np.float32), view)
-        .tight()
-        .in_storage_order(query.geometry)
-        for label, values in probabilities.items()
-    }
+    total = np.zeros(view.shape, dtype=np.float32)
+    for values in probabilities.values():
+        run.check()
+        total += values
+    np.maximum(total, np.float32(1), out=total)
+    patches = {}
+    for label, values in probabilities.items():
+        run.check()
+        share = VolumePatch.whole(np.asarray(values / total, dtype=np.float32), view)
+        patches[label] = share.tight().in_storage_order(query.geometry)
     return Answer(patches)

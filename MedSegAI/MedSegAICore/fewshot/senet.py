@@ -41,10 +41,12 @@ BATCH_PIXELS = 1 << 16
 """Slices of about so many pixels go through the network at once, at least one slice."""
 
 MOST_PIXELS = 1 << 19
-"""Slices of the first example with more pixels are made coarser: memory and the time to stop grow with them."""
+"""No slice is seen with more pixels: memory and the time to stop grow with them."""
 
 READING = 0.1
 """Share of the time for reading examples, where their quality is estimated afterwards."""
+
+COARSER = "The image covers so much more than the examples that it was seen coarser than they: check every slice."
 
 SMALLER = "Memory ran out, so the model looked at one slice at a time, which is slower."
 
@@ -137,9 +139,10 @@ class SENetLearner:
             if stacks[-1].is_single is not stacks[0].is_single:
                 message = f"{example.title} and the first one are not both volumes or both slices."
                 raise InvalidSupport(message, "Choose either volumes or slices.")
-        spacing = _bounded_spacing(stacks[0])
+        spacing = _bounded_spacing(stacks[0].spacing, stacks)
         supports = tuple(
-            SupportSlices.of(example, stack, labels, spacing) for example, stack in zip(examples, stacks, strict=True)
+            SupportSlices.of(example, stack, labels, spacing, run)
+            for example, stack in zip(examples, stacks, strict=True)
         )
         model = SENetModel(self, labels, supports, spacing, stacks[0].is_single)
         scores = leave_one_out(model, examples, stacks, run.part(READING, 1.0)) if len(examples) > 1 else {}
@@ -173,10 +176,12 @@ class SENetLearner:
         return unframed(found, (pixels.shape[2], pixels.shape[3])).cpu()
 
 
-def _bounded_spacing(stack: SliceStack) -> tuple[float, float]:
-    """Return the spacing [mm] that the network sees slices with."""
-    rows, columns = stack.spacing
-    coarser = max(1.0, (stack.size[0] * stack.size[1] / MOST_PIXELS) ** 0.5)
+def _bounded_spacing(spacing: tuple[float, float], stacks: Sequence[SliceStack]) -> tuple[float, float]:
+    """Return the finest spacing [mm] in proportion to a given one with which no slice has too many pixels."""
+    rows, columns = spacing
+    pixels = [np.prod(np.multiply(stack.size, stack.spacing)) / (rows * columns) for stack in stacks]
+    share = max(pixels) / MOST_PIXELS
+    coarser = share**0.5 if share > 1 + 1e-6 else 1.0  # what was bounded once is bounded
     return rows * coarser, columns * coarser
 
 
@@ -247,8 +252,10 @@ class SENetModel:
             message = f"The image is a {kinds[0]}, but the examples are {kinds[1]}s."
             raise InvalidImage(message, f"Choose a {kinds[1]}.")
         found, warnings = self.probabilities(stack, range(len(stack.array)), run)
+        if _bounded_spacing(self.spacing, [stack]) != self.spacing:
+            warnings = (*warnings, COARSER)
         run.step(1.0)
-        answer = normalized_answer({label: stack.in_place(values) for label, values in found.items()}, query)
+        answer = normalized_answer({label: stack.in_place(values) for label, values in found.items()}, query, run)
         return replace(answer, warnings=warnings)
 
     def probabilities(
@@ -261,7 +268,7 @@ class SENetModel:
     @torch.inference_mode()
     def _averaged(self, stack: SliceStack, places: Sequence[int], run: Run, batch_pixels: int) -> dict[str, Float32]:
         """Return the mean over the examples; what an example knows nothing of counts as 0."""
-        size = stack.size_at(self.spacing)
+        size = stack.size_at(_bounded_spacing(self.spacing, [stack]))
         frame = common_frame([size, *(support.size for support in self.supports)], MULTIPLE)
         found = {label: np.zeros((len(places), *stack.size), np.float32) for label in self.labels}
         jobs = list(self.jobs(stack, places, max(1, batch_pixels // (frame[0] * frame[1]))))

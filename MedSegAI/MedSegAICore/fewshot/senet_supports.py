@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..engine.run import Run
 from ..errors import InvalidSupportModel
 from ..fields import Fields
 from .examples import Example
@@ -20,6 +21,9 @@ from .learner import StoredModel
 from .slices import Size, SliceStack, resized
 
 Tensors = dict[str, NDArray[Any]]
+
+PART_PIXELS = 1 << 21
+"""Slices with about so many pixels are resampled together, a part of a second of work."""
 
 FEWEST_PIXELS = 10
 """A slice shows a structure if it has more pixels of it, as in training."""
@@ -48,14 +52,32 @@ class SupportSlices:
 
     @classmethod
     def of(
-        cls, example: Example, stack: SliceStack, labels: Sequence[str], spacing: tuple[float, float]
+        cls, example: Example, stack: SliceStack, labels: Sequence[str], spacing: tuple[float, float], run: Run
     ) -> SupportSlices:
-        """Return the slices of an example with a spacing [mm] between rows and between columns."""
-        drawn = [stack.mask(example.masks[label]) for label in labels]
-        places = np.flatnonzero(np.any(drawn, axis=(0, 2, 3)))
-        size = stack.size_at(spacing)
-        masks = np.stack([_resized_mask(mask[places], size) for mask in drawn])  # one by one: floats take much memory
-        pixels = stack.pixels(places.tolist(), size)[:, 0].numpy()
+        """Return the slices of an example with a spacing [mm] between rows and between columns.
+
+        They are made a few at a time: as floats at their own size they take much memory.
+
+        Raises
+        ------
+        Cancelled
+            The run was stopped.
+        """
+        shown = np.zeros(len(stack.array), np.bool_)
+        for label in labels:
+            run.check()
+            shown |= stack.mask(example.masks[label]).any(axis=(1, 2))
+        places, size = np.flatnonzero(shown), stack.size_at(spacing)
+        pixels = np.empty((len(places), *size), np.float32)
+        masks = np.empty((len(labels), len(places), *size), np.uint8)
+        for number, part in _parts(places, stack):
+            run.check()
+            pixels[number] = stack.pixels(part.tolist(), size)[:, 0].numpy()
+        for label, kept in zip(labels, masks, strict=True):
+            drawn = stack.mask(example.masks[label])
+            for number, part in _parts(places, stack):
+                run.check()
+                kept[number] = _resized_mask(drawn[part], size)
         return cls(len(stack.array), tuple(places.tolist()), pixels, masks)
 
     @property
@@ -90,6 +112,13 @@ class SupportSlices:
         number = self.places.index(place)
         mask = self.masks[label, number].astype(np.float32)
         return torch.from_numpy(self.pixels[number])[None, None], torch.from_numpy(mask)[None, None]
+
+
+def _parts(places: NDArray[np.int64], stack: SliceStack) -> Iterator[tuple[slice, NDArray[np.int64]]]:
+    """Yield a few of the places at a time, with where they are among all of them."""
+    count = max(1, PART_PIXELS // (stack.size[0] * stack.size[1]))
+    for start in range(0, len(places), count):
+        yield slice(start, start + count), places[start : start + count]
 
 
 def _resized_mask(mask: NDArray[np.bool_], size: Size) -> NDArray[np.uint8]:
