@@ -26,7 +26,7 @@ class StructureRecord:
     voxels, ml
         How much was found, the volume in ml.
     quality
-        Dice [0, 1] to be expected; None if that is not known.
+        What its model thinks of it, 0 to 1: for examples, the Dice to be expected; None if it does not say.
     """
 
     label: str

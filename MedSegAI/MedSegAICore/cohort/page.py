@@ -80,7 +80,7 @@ def _card(report: CaseReport, reason: str) -> str:
     kind = "card failed" if report.status == "failed" else "card first" if reason else "card"
     said = [f'<p class="name">{escape(report.job.case.name)}</p>']
     for part in report.record.structures if report.record else ():
-        quality = "" if part.quality is None else f", expected Dice {part.quality:.2f}"
+        quality = "" if part.quality is None else f", quality {part.quality:.2f}"
         said.append(f"<p>{escape(part.label)}: {part.ml:.4g} ml{quality}</p>")
     if reason:
         said.append(f'<p class="why">{escape(reason)}</p>')

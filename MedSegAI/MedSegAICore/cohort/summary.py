@@ -61,7 +61,7 @@ def concerns_of(reports: Sequence[CaseReport]) -> list[list[Concern]]:
             if not structure.voxels:
                 found[index].append(Concern(100, f"Nothing was found of '{structure.label}'."))
             elif structure.quality is not None and structure.quality < LOW_QUALITY:
-                said = f"'{structure.label}' is expected to be poor (Dice about {structure.quality:.2f})."
+                said = f"'{structure.label}' may be poor: its model gives it a quality of {structure.quality:.2f}."
                 found[index].append(Concern(10 + 10 * (LOW_QUALITY - structure.quality), said))
     for index, concern in _unusual_volumes(reports):
         found[index].append(concern)
@@ -73,7 +73,7 @@ def table_text(reports: Sequence[CaseReport], concerns: Sequence[Sequence[Concer
     labels = list(dict.fromkeys(part.label for report in reports if report.record for part in report.record.structures))
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    columns = [f"{label} {what}" for label in labels for what in ("ml", "voxels", "expected Dice")]
+    columns = [f"{label} {what}" for label in labels for what in ("ml", "voxels", "quality")]
     table.writerow(["case", "status", "look at", *columns, "seconds", "model", "device", "warnings"])
     for report, found in zip(reports, concerns, strict=True):
         record = report.record

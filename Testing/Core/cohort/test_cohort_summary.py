@@ -144,5 +144,5 @@ def test_the_table_has_a_row_for_every_case_and_columns_for_every_structure(tmp_
     with (balls.out / "summary.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["case"], row["status"]) for row in rows] == [("p0", "done"), ("p1", "done"), ("p2", "failed")]
-    assert {"ball ml", "ball voxels", "ball expected Dice", "seconds", "model", "device", "warnings"} < set(rows[0])
+    assert {"ball ml", "ball voxels", "ball quality", "seconds", "model", "device", "warnings"} < set(rows[0])
     assert rows[2]["look at"].startswith("There is no image file. Choose")
