@@ -8,7 +8,6 @@ each side of the ring around the structure keeps the answer from leaking.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -43,6 +42,9 @@ RING_WIDTH = 0.25
 
 REFINEMENTS = 2
 
+MOST_PROBABILITIES = 1 << 26
+"""No more are kept of all slices together (256 MiB); the box that is looked at in the end holds far fewer."""
+
 Mask = NDArray[np.bool_]
 
 
@@ -76,31 +78,26 @@ class ByPrompts:
         Makes the features; best of the same model, whose cache then holds them.
     segmenter
         Answers the prompts.
-    follows
-        The answer on the slice before is the first guess on the next one, from the fullest slice outwards.
     """
 
     prior_share = 0.4
 
-    def __init__(self, encoder: SliceEncoder, segmenter: PromptSegmenter, *, follows: bool = False) -> None:
+    def __init__(self, encoder: SliceEncoder, segmenter: PromptSegmenter) -> None:
         self.encoder = encoder
         self._segmenter = segmenter
-        self._follows = follows
 
     def on_slices(self, knowledge: Knowledge, expectation: Expectation, run: Run) -> Float32:
-        """Return the model's answers: float32 (structures, n, rows, columns)."""
-        pictures = expectation.pictures
-        found = np.zeros((len(knowledge.labels), pictures.count, *pictures.shape), dtype=np.float32)
-        order = outwards(expectation.slices, expectation.prior.sum(axis=(0, 2, 3)))
-        for done, (index, before) in enumerate(order):
-            part = run.part(done / len(order), (done + 1) / len(order))
-            part.step(0.0, "prompting the model")
+        """Return the model's answers: float32 (structures, n, rows, columns), coarser than pixels if they are many."""
+        pictures, slices = expectation.pictures, expectation.slices
+        size = kept_size(len(knowledge.labels) * pictures.count, pictures.shape)
+        found = np.zeros((len(knowledge.labels), pictures.count, *size), dtype=np.float32)
+        for done, index in enumerate(slices):
+            run.step(done / len(slices), "prompting the model")
             image = SliceImage(pictures.picture(index), pictures.spacing, SHOWN, pictures.slice_key(index))
             for structure in range(len(knowledge.labels)):
                 target = self._target(knowledge, expectation, structure, index, run)
-                guess = found[structure, before] if self._follows and before is not None else None
                 if target is not None:
-                    found[structure, index] = prompted(self._segmenter, image, target, run, guess)
+                    found[structure, index] = _shrunken(prompted(self._segmenter, image, target, run), size)
         return found
 
     def _target(
@@ -121,18 +118,14 @@ def likeness_to(seen: list[Seen], features: Tensor) -> Tensor:
     return cosine_scores(features[None], prototype)[0] / SHARPNESS
 
 
-def outwards(slices: Sequence[int], areas: NDArray[np.floating]) -> list[tuple[int, int | None]]:
-    """Return slices from the one with the largest area up and then down, each with the one before it or None."""
-    if not slices:
-        return []
-    start = max(range(len(slices)), key=lambda place: float(areas[slices[place]]))
-    up, down = list(slices[start:]), list(slices[start::-1])
-    return [(slices[start], None), *zip(up[1:], up, strict=False), *zip(down[1:], down, strict=False)]
+def kept_size(answers: int, shape: tuple[int, int]) -> tuple[int, int]:
+    """Return how many (rows, columns) are kept of each of so many answers on slices of a shape."""
+    scale = min(1.0, (MOST_PROBABILITIES / (answers * shape[0] * shape[1])) ** 0.5)
+    rows, columns = (max(1, int(length * scale)) for length in shape)
+    return rows, columns
 
 
-def prompted(
-    segmenter: PromptSegmenter, image: SliceImage, target: Target, run: Run, guess: Float32 | None = None
-) -> Float32:
+def prompted(segmenter: PromptSegmenter, image: SliceImage, target: Target, run: Run) -> Float32:
     """Return a promptable model's probability (rows, columns) of the target, after its refinements.
 
     Parameters
@@ -143,12 +136,9 @@ def prompted(
         What is looked for.
     run
         Progress and cancel.
-    guess
-        Probability (rows, columns) to begin with, if the model takes masks and the guess is not empty.
     """
     refines = "mask" in segmenter.capabilities.prompts
-    known = guess if guess is not None and refines and (guess > 0.5).any() else None
-    prompts = replace(prompts_for(target), previous_mask=known)
+    prompts = prompts_for(target)
     answer = segmenter.segment_slice(image, prompts, run)
     for _ in range(REFINEMENTS):
         inside = answer.probability > 0.5
@@ -196,3 +186,9 @@ def _highest(values: Float32) -> tuple[int, int]:
 def _at_pixels(values: Tensor, shape: tuple[int, int]) -> Float32:
     enlarged = functional.interpolate(values[None, None], shape, mode="bilinear", align_corners=False)
     return np.asarray(enlarged[0, 0].numpy(), dtype=np.float32)
+
+
+def _shrunken(probability: Float32, size: tuple[int, int]) -> Float32:
+    if probability.shape == size:
+        return probability
+    return np.asarray(functional.adaptive_avg_pool2d(torch.from_numpy(probability)[None], size)[0].numpy())

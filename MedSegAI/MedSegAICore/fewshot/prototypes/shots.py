@@ -131,8 +131,10 @@ def _masks_on(example: Example, labels: Sequence[str], pictures: Pictures, run: 
     label_map = example.label_map(labels)
     drawn = as_itk(label_map, example.image.canonical().geometry)
     values = sitk.GetArrayViewFromImage(drawn)
-    masks = np.stack([(values == label).astype(np.float32) for label in range(1, len(labels) + 1)])
-    moved = onto(masks, drawn, pictures.image, 0.0, run)
+    moved = []
+    for label in range(1, len(labels) + 1):  # one by one: the voxels of a large volume take much memory as floats
+        mask = (values == label).astype(np.float32)
+        moved.append(onto(mask[None], drawn, pictures.image, 0.0, run)[0])
     return np.stack([np.ascontiguousarray(as_slices(mask, pictures.axis)) for mask in moved])
 
 

@@ -17,8 +17,8 @@ from MedSegAICore.fewshot.prototypes.prompting import (
     RING_POINTS,
     ByPrompts,
     Target,
+    kept_size,
     likeness_to,
-    outwards,
     prompted,
     prompts_for,
     ring_points,
@@ -104,7 +104,7 @@ def test_the_answer_is_refined_by_its_own_mask_and_the_box_around_it(target, ima
 
 def test_a_model_without_masks_is_given_none(target, image):
     model = Brightness(kinds=("point", "box"))
-    prompted(model, image, target, Run(), guess=np.ones(SHAPE, np.float32))
+    prompted(model, image, target, Run())
     assert all(prompts.previous_mask is None for prompts in model.asked)
 
 
@@ -130,37 +130,30 @@ def test_likeness_is_highest_on_features_like_those_of_the_example():
     assert abs(float(likeness.max()) - 1) < 1e-4
 
 
-def test_slices_are_walked_from_the_fullest_one_outwards():
-    areas = np.array([0, 1, 5, 9, 4, 2.0])
-    assert outwards([1, 2, 3, 4, 5], areas) == [(3, None), (4, 3), (5, 4), (2, 3), (1, 2)]
-    assert outwards([], areas) == []
+def answer_of_a_model_that_is_prompted(people):
+    method = ByPrompts(FilterBankEncoder(ByteBoundedCache(1 << 26)), Brightness())
+    learned = PrototypeLearner("persam", method, judges_itself=False).fit(people[:1], Run())
+    return learned.segment(people[3].image, Run())
 
 
-@pytest.fixture(scope="module")
-def asked_of_people(people):
-    """Models of one person with and without following, and what they asked about another."""
-    found = {}
-    for follows in (False, True):
-        model = Brightness()
-        method = ByPrompts(FilterBankEncoder(ByteBoundedCache(1 << 26)), model, follows=follows)
-        learned = PrototypeLearner("persam", method, judges_itself=False).fit(people[:1], Run())
-        found[follows] = learned.segment(people[3].image, Run()), model.asked
-    return found
-
-
-@pytest.mark.parametrize("follows", [False, True])
-def test_people_are_segmented_by_a_model_that_is_prompted(asked_of_people, people, dice_of, follows):
-    answer, _ = asked_of_people[follows]
+def test_people_are_segmented_by_a_model_that_is_prompted(people, dice_of):
+    answer = answer_of_a_model_that_is_prompted(people)
     assert list(answer.probabilities) == ["liver", "kidney"]
     assert min(dice_of(answer, people[3])) > 0.75
 
 
-def test_following_gives_the_answer_on_the_slice_before_as_the_first_guess(asked_of_people):
-    guessed = {
-        follows: sum(prompts.previous_mask is not None for prompts in asked)
-        for follows, (_, asked) in asked_of_people.items()
-    }
-    assert guessed[True] > guessed[False]
+@pytest.mark.parametrize(
+    ("answers", "shape", "expected"),
+    [(10, (100, 80), (100, 80)), (1500, (512, 512), (211, 211)), (1 << 26, (512, 512), (1, 1))],
+)
+def test_answers_are_kept_with_a_bounded_number_of_pixels(answers, shape, expected):
+    assert kept_size(answers, shape) == expected
+
+
+def test_answers_that_are_kept_coarser_still_show_the_structures(people, dice_of, monkeypatch):
+    voxels = 2 * people[3].image.array.size
+    monkeypatch.setattr("MedSegAICore.fewshot.prototypes.prompting.MOST_PROBABILITIES", voxels // 2)
+    assert min(dice_of(answer_of_a_model_that_is_prompted(people), people[3])) > 0.65
 
 
 def test_sam_is_prompted_on_its_own_features(draw_person):
