@@ -4,41 +4,25 @@ from __future__ import annotations
 
 import logging
 
-import slicer
-import vtk
 from MedSegAICore.errors import MedSegAIError, NoPositivePrompt, PromptOutsideImage
-from MedSegAICore.prompts import PointPrompt, SlicePlane
-from MedSegAICore.recipe import recipes_to_json
-from MedSegAICore.request import CleanUp, PromptTask, SliceScope, VolumeScope
-from MedSegAICore.segmentation_file import RECIPE_TAG, tag_text
+from MedSegAICore.request import CleanUp
 from slicer.i18n import tr as _
 
-from ..mrml.mask_prompts import maskPrompts
-from ..mrml.node_watch import NodeWatch
-from ..mrml.prompt_store import removeOrphans
 from ..mrml.prompts import slicePlane
 from ..mrml.segments import SegmentWriter
 from ..mrml.sequence_frames import SequenceFrames
 from ..mrml.source_images import SourceImages
 from .event_loop import later
 from .prompt_frames import PromptFrames
+from .prompt_questions import changesOf, promptTask, takeNewPlanes
 from .prompt_settings import PromptSettings
-from .prompt_work import WHOLE_VOLUME, Answer, PromptWork
+from .prompt_watch import PromptWatch
+from .prompt_work import WHOLE_VOLUME, Answer, PromptWorks
 from .run_controller import RunController
 from .slice_previews import SlicePreviews, sliceWidgets
 
-PROMPT_EVENTS = (slicer.vtkMRMLMarkupsNode.PointEndInteractionEvent, slicer.vtkMRMLMarkupsNode.PointRemovedEvent)
-"""What happens to prompts when the user drags or deletes them."""
-
 CLEAN_UP_DELAY = 150
 """A mask is cleaned up again when a slider has rested for this long [ms]; that can take a while."""
-
-VOLUME_EVENTS = (
-    vtk.vtkCommand.ModifiedEvent,
-    slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent,
-    slicer.vtkMRMLTransformableNode.TransformModifiedEvent,
-)
-"""What may change voxels or their place."""
 
 
 class PromptSession:
@@ -61,11 +45,10 @@ class PromptSession:
         self._runs = RunController(engine, onChange)
         self._previews = SlicePreviews()
         self._images = SourceImages()
-        self._works, self._work = [], None
+        self._works, self._work = PromptWorks(), None
         self.frames = PromptFrames()
         self.settings = PromptSettings()
-        self._watch = NodeWatch(self._promptsMoved)
-        self._volumeWatch = NodeWatch(self._volumeChanged)
+        self._watch = PromptWatch(self._promptsMoved, self._volumeChanged)
         self.message = ""
 
     @property
@@ -115,7 +98,7 @@ class PromptSession:
 
     def turnTo(self, segmentationNode, segmentId, volumeNode):
         """Work on another segment; None or "" for what is not chosen."""
-        self._removeDead()
+        self._works.removeDead()
         if (
             self._work is not None
             and self._work.isAlive
@@ -124,9 +107,9 @@ class PromptSession:
             return
         self._leave()
         if segmentationNode is not None and segmentId and volumeNode is not None:
-            self._work = self._workOn(segmentationNode, segmentId, volumeNode)
+            self._work = self._works.about(segmentationNode, segmentId, volumeNode)
             self._work.store.setVisible(True)
-            self._watchNodes()
+            self._watch.follow(self._work)
             self._prepare()
         self._show()
 
@@ -202,7 +185,7 @@ class PromptSession:
             return
         self.frames.stop()
         self._runs.cancel(work.routingKey(""))
-        self._volumeWatch.stop()
+        self._watch.leaveVolume()
 
         def ask():
             work.turnTo(self._images.of(work.volumeNode), self.frames.item, startsFrame=True)
@@ -240,43 +223,23 @@ class PromptSession:
 
     def _write(self, work):
         if not (work.frames and self.hasFrames):
-            changes, tags = self._changesOf(work)
+            changes, tags = changesOf(work, self.settings)
             return [self._writer.writeChanges(work.segmentationNode, changes, work.segmentId, tags=tags)], _("Applied.")
-        self._volumeWatch.stop()
+        self._watch.leaveVolume()
         try:
-            written = self.frames.write(work, self._images, self._writer, self._changesOf)
+            written = self.frames.write(work, self._images, self._writer, lambda shown: changesOf(shown, self.settings))
         finally:
-            self._watchNodes()
+            self._watch.follow(work)
         said = _("Applied to {0} frames. 'Undo all frames' takes it back; the editor's Undo does not.")
         return written, said.format(len(written))
-
-    def _changesOf(self, work):
-        """Return what to do to the segment on the frame that is shown, and the tags to keep with it."""
-        threshold, cleanUp = self.settings.threshold, self.settings.cleanUp
-        recipes = [answer.recipe(threshold, cleanUp) for answer in work.answers.values()]
-        tags = {RECIPE_TAG: tag_text(recipes_to_json(recipes))}
-        return tuple(work.changes(threshold, cleanUp, self.settings.mode)), tags
 
     def _framesEnded(self):
         """Show the answer of the frame that was in view at first."""
         work = self._work
         if work is not None and work.isAlive:
-            self._watchNodes()
+            self._watch.follow(self._work)
             self._guarded(lambda: self._imageOf(work))
         self._show()
-
-    def _removeDead(self):
-        """Forget segments that are gone, and the prompts of segmentations that are gone."""
-        self._works = [work for work in self._works if work.isAlive]
-        if not slicer.mrmlScene.IsBatchProcessing():  # while a scene is read, references are not complete
-            removeOrphans(slicer.mrmlScene)
-
-    def _workOn(self, segmentationNode, segmentId, volumeNode):
-        for work in self._works:
-            if work.isAbout(segmentationNode, segmentId, volumeNode):
-                return work
-        self._works.append(PromptWork(segmentationNode, segmentId, volumeNode))
-        return self._works[-1]
 
     def _leave(self):
         self.frames.stop()
@@ -284,7 +247,6 @@ class PromptSession:
             self._work.store.setVisible(False)
         self._work, self.message = None, ""
         self._watch.stop()
-        self._volumeWatch.stop()
         self._previews.hide()
 
     def _prepare(self):
@@ -293,14 +255,10 @@ class PromptSession:
 
     def _change(self, change):
         """Change prompts without taking that for the user's dragging; return what the change returns."""
-        self._watch.stop()
+        self._watch.leavePrompts()
         changed = change(self._work.store)
-        self._watchNodes()
+        self._watch.follow(self._work)
         return changed
-
-    def _watchNodes(self):
-        self._watch.follow(self._work.store.nodes(), PROMPT_EVENTS)
-        self._volumeWatch.follow([self._work.volumeNode], VOLUME_EVENTS)
 
     def _promptsMoved(self):
         work = self._work
@@ -314,11 +272,7 @@ class PromptSession:
     def _followPrompts(self):
         """Ask again after a prompt was dragged or deleted; where one was dragged to becomes a slice of its own."""
         work = self._work
-        seen = list(work.planes.values()) or [slicePlane(widget.mrmlSliceNode()) for widget in sliceWidgets()[:1]]
-        for prompt in work.store.prompts(self._imageOf(work).geometry):
-            if seen and isinstance(prompt, PointPrompt) and prompt.positive:
-                plane = SlicePlane(prompt.position_ras, seen[-1].right_ras, seen[-1].down_ras)
-                work.planes.setdefault(work.promptsOn(plane)[0], plane)
+        takeNewPlanes(work, self._imageOf(work), lambda: _shownPlanes()[:1])
         self._askAgain()
 
     def _volumeChanged(self):
@@ -361,8 +315,7 @@ class PromptSession:
 
     def _askPrompted(self):
         self._imageOf(self._work)
-        shown = [slicePlane(widget.mrmlSliceNode()) for widget in sliceWidgets()]
-        for plane in self._work.promptedPlanes(shown):
+        for plane in self._work.promptedPlanes(_shownPlanes()):
             self._askSlice(plane)
 
     def _askSlice(self, plane):
@@ -379,25 +332,8 @@ class PromptSession:
 
     def _ask(self, work, key, plane, prompts=None):
         """Ask the engine about a slice, or without a plane about the whole structure."""
-        image, settings = self._imageOf(work), self.settings
-        if prompts is None:
-            prompts = work.store.prompts(image.geometry)
-        masks = maskPrompts(
-            work.segmentationNode,
-            work.segmentId,
-            image.geometry,
-            plane,
-            fromSegment=settings.fromSegment,
-            fromOthers=settings.fromOthers,
-        )
-        task = PromptTask(
-            prompts=(*masks, *prompts),
-            model=settings.model,
-            scope=VolumeScope(settings.method) if plane is None else SliceScope(plane),
-            window=settings.window,
-            threshold=settings.threshold,
-            clean_up=settings.cleanUp,
-        )
+        image = self._imageOf(work)
+        task = promptTask(work, image, self.settings, plane, prompts)
         self.message, work.wasAsked = "", True
         self._runs.ask(
             work.routingKey(key),
@@ -452,3 +388,7 @@ class PromptSession:
         """Show a message to the user."""
         self.message = text
         self._onChange()
+
+
+def _shownPlanes():
+    return [slicePlane(widget.mrmlSliceNode()) for widget in sliceWidgets()]

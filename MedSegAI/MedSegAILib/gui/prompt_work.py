@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import slicer
 from MedSegAICore.errors import PromptOutsideImage
 from MedSegAICore.geometry import canonical_geometry
 from MedSegAICore.prompt.grid import grid_of_plane
@@ -14,7 +15,7 @@ from MedSegAICore.recipe import Recipe
 from MedSegAICore.request import CleanUp, IntensityWindow, SliceScope
 from MedSegAICore.volume import VolumePatch
 
-from ..mrml.prompt_store import PromptStore
+from ..mrml.prompt_store import PromptStore, removeOrphans
 from ..mrml.segments import Change, ModificationMode
 
 WHOLE_VOLUME = "volume"
@@ -229,3 +230,24 @@ def _corrected(patch, correction, region):
     bounds = tuple(slice(min(a.start for a in cuts), max(a.stop for a in cuts)) for cuts in zip(*boxes, strict=True))
     array = np.where(region.within(bounds), correction.within(bounds), patch.within(bounds))
     return VolumePatch(array, tuple(cut.start for cut in bounds), patch.geometry)
+
+
+class PromptWorks:
+    """The work on every segment that was prompted in one Segment Editor."""
+
+    def __init__(self):
+        self._works = []
+
+    def about(self, segmentationNode, segmentId, volumeNode):
+        """Return the `PromptWork` on a segment, which goes on where it was left."""
+        for work in self._works:
+            if work.isAbout(segmentationNode, segmentId, volumeNode):
+                return work
+        self._works.append(PromptWork(segmentationNode, segmentId, volumeNode))
+        return self._works[-1]
+
+    def removeDead(self):
+        """Forget segments that are gone, and the prompts of segmentations that are gone."""
+        self._works = [work for work in self._works if work.isAlive]
+        if not slicer.mrmlScene.IsBatchProcessing():  # while a scene is read, references are not complete
+            removeOrphans(slicer.mrmlScene)
