@@ -191,7 +191,7 @@ def an_empty_task_leads_to_prompts_with_the_right_segment(case):
     assert case.editor.activeEffect().name == "AI Prompt"
     assert case.segments() == ["liver"]
     assert case.node.GetSelectedSegmentID() == case.segmentation.GetSegmentation().GetSegmentIdBySegmentName("liver")
-    case.draw("liver", names=(case.node.GetSelectedSegmentID(),))
+    case.draw("liver")
     case.editor.setActiveEffectByName("AI In-context")
     case.ui.addSliceButton.click()
     assert len(case.stored()) == 1
