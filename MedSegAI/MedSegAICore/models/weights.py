@@ -6,7 +6,8 @@ import os
 import sys
 from pathlib import Path
 
-from ..errors import WeightsMissing
+from ..errors import InvalidCatalogue, WeightsMissing
+from ..resources import resource_folder
 from .catalogue import ModelSpec
 
 FOLDER_VARIABLE = "MEDSEGAI_WEIGHTS"
@@ -14,12 +15,12 @@ FOLDER_VARIABLE = "MEDSEGAI_WEIGHTS"
 
 
 def find_weights(spec: ModelSpec) -> Path:
-    """Return the checkpoint file of a model: in the folder of `MEDSEGAI_WEIGHTS`, or in the user's own.
+    """Return the checkpoint file of a model: in the folder of `MEDSEGAI_WEIGHTS`, the user's own, or as it was shipped.
 
     Raises
     ------
     WeightsMissing
-        It is in neither, and the message says where it should be; or the model has no checkpoint.
+        It is in none, and the message says where it should be; or the model has no checkpoint.
     """
     if spec.weights is None:
         message = f"The model '{spec.name}' needs no checkpoint."
@@ -38,9 +39,17 @@ def find_weights(spec: ModelSpec) -> Path:
 
 
 def weights_folders() -> tuple[Path, ...]:
-    """Return the folders that are searched, first to last."""
+    """Return the folders that are searched, first to last; the last one comes with MedSegAI and is only read."""
     named = os.environ.get(FOLDER_VARIABLE, "")
-    return (*((Path(named),) if named else ()), user_data_folder() / "weights")
+    return (*((Path(named),) if named else ()), user_data_folder() / "weights", *shipped_folders())
+
+
+def shipped_folders() -> tuple[Path, ...]:
+    """Return the folder of the small checkpoints that come with MedSegAI, if there is one."""
+    try:
+        return (resource_folder("Weights"),)
+    except InvalidCatalogue:
+        return ()
 
 
 def user_data_folder() -> Path:

@@ -10,7 +10,7 @@ from ...engine.run import Run
 from ...errors import WeightsAltered, WeightsMissing
 from ..catalogue import ModelSpec
 from ..licences import check_licence
-from ..weights import weights_folders
+from ..weights import shipped_folders, weights_folders
 from ..weights_spec import WeightsSpec
 from .download import Download
 from .hashing import copy_hashed, hash_file
@@ -129,6 +129,8 @@ class WeightsStore:
     def remove(self, weights: WeightsSpec) -> int:
         """Remove a checkpoint, what is known of it and what has come of a download; return what that frees [bytes].
 
+        What comes with MedSegAI stays.
+
         Raises
         ------
         WeightsInUse
@@ -137,7 +139,7 @@ class WeightsStore:
             It cannot be removed now.
         """
         freed = 0
-        for folder in self.folders:
+        for folder in (folder for folder in self.folders if folder not in shipped_folders()):
             place = Layout(folder, weights.filename)
             if not any(file.exists() for file in (place.file, place.part, place.record)):
                 continue
