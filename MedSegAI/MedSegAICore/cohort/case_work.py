@@ -18,7 +18,7 @@ from ..fewshot.result_files import filled_values, known_values, volume_ml, write
 from ..images import write_image
 from ..request import FewShotTask, SegmentationRequest
 from ..result import SegmentationResult, Structure
-from ..segmentation_file import SegmentLook
+from ..segment_look import SegmentLook
 from ..volume import ImageVolume
 from .case_files import ENDINGS, PICTURE, CaseFiles, check_written
 from .case_image import read_case_image

@@ -71,7 +71,7 @@ def dask() -> Any:
         import distributed
     except ImportError as error:
         message = f"For several workers, the Python package distributed is needed ({error})."
-        advice = "Install it (pip install 'medsegai[cohort]'), or use one worker."
+        advice = "Install it (pip install distributed cryptography), or use one worker."
         raise PackageMissing(message, advice) from error
     return distributed
 
@@ -143,7 +143,7 @@ def temporary_certificates(distributed: Any) -> Any:
         return distributed.Security.temporary()
     except ImportError as error:
         message = f"For several workers, the Python package cryptography is needed ({error})."
-        raise PackageMissing(message, "Install it (pip install 'medsegai[cohort]'), or use one worker.") from error
+        raise PackageMissing(message, "Install it (pip install distributed cryptography), or use one worker.") from error
 
 
 @contextmanager

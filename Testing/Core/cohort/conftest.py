@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from MedSegAICore.engine.run import Run
 from MedSegAICore.geometry import VolumeGeometry
 from MedSegAICore.images import image_from_array, write_image
 from MedSegAICore.request import PromptTask
+
+collect_ignore = ["test_cohort_cluster.py"] if sys.platform == "win32" else []  # workers are ended by signals
 
 SHAPE = (6, 20, 24)
 
