@@ -26,6 +26,8 @@ GPU = "GPU"
 
 ITK_THREADS = "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"
 CERTIFICATES = ("ca.pem", "cert.pem", "key.pem")
+PACKAGES = "Install it (pip install distributed cryptography), or use one worker."
+
 PATIENCE = 30
 """How long the first worker is waited for [s]."""
 
@@ -71,8 +73,7 @@ def dask() -> Any:
         import distributed
     except ImportError as error:
         message = f"For several workers, the Python package distributed is needed ({error})."
-        advice = "Install it (pip install distributed cryptography), or use one worker."
-        raise PackageMissing(message, advice) from error
+        raise PackageMissing(message, PACKAGES) from error
     return distributed
 
 
@@ -143,7 +144,7 @@ def temporary_certificates(distributed: Any) -> Any:
         return distributed.Security.temporary()
     except ImportError as error:
         message = f"For several workers, the Python package cryptography is needed ({error})."
-        raise PackageMissing(message, "Install it (pip install distributed cryptography), or use one worker.") from error
+        raise PackageMissing(message, PACKAGES) from error
 
 
 @contextmanager
