@@ -6,7 +6,9 @@ import io
 import json
 import pickle
 import struct
+import tarfile
 import zipfile
+from collections import OrderedDict
 from pathlib import Path
 
 import torch
@@ -29,12 +31,26 @@ def with_pickle(file: Path, data: bytes) -> Path:
     return archive(file, lambda name, old: (name, data if name.endswith("data.pkl") else old))
 
 
-def with_larger_tensor(file: Path, shape: tuple[int, ...], numbers: int) -> Path:
+def with_larger_tensor(file: Path, shape: tuple[int, ...], numbers: int, strides: tuple[int, ...] = ()) -> Path:
     """Write an archive whose pickle says that four numbers are more."""
-    described = io.BytesIO()
-    pickler = _Describing(described, protocol=2)
-    pickler.dump({"weight": _Tensor(shape, numbers)})
-    return with_pickle(file, described.getvalue())
+    return with_pickle(file, _described(shape, numbers, strides))
+
+
+def old_with_larger_tensor(file: Path, shape: tuple[int, ...], numbers: int, declared: int = 4) -> Path:
+    """Write the same in the format before archives; `declared` numbers are said to follow, four do."""
+    head = b"".join(pickle.dumps(part, 2) for part in (*_OLD_MARKS, {"little_endian": True}))
+    numbers_behind = struct.pack("<q4f", declared, 1, 1, 1, 1)
+    file.write_bytes(head + _described(shape, numbers, is_old=True) + pickle.dumps(["0"], 2) + numbers_behind)
+    return file
+
+
+def tar(file: Path) -> Path:
+    """Write an archive (tar) that begins as a checkpoint in the format before archives does."""
+    head = b"".join(pickle.dumps(part, 2) for part in _OLD_MARKS) + 3 * b"\x80\x02}."
+    described = tarfile.TarInfo(head.decode("latin1"))
+    with tarfile.open(file, "w", format=tarfile.USTAR_FORMAT, encoding="latin1") as made:
+        made.addfile(described)
+    return file
 
 
 def with_size_in_directory(file: Path, size: int) -> Path:
@@ -56,12 +72,23 @@ def safetensors(file: Path, header: object, data: bytes = bytes(16), length: int
     return file
 
 
+_OLD_MARKS = (0x1950A86A20F9469CFC6C, 1001)
+
+
+def _described(shape: tuple[int, ...], numbers: int, strides: tuple[int, ...] = (), *, is_old: bool = False) -> bytes:
+    described = io.BytesIO()
+    pickler = _Describing(described, protocol=2)
+    pickler.is_old = is_old
+    pickler.dump({"weight": _Tensor(shape, numbers, strides or (1,) * len(shape))})
+    return described.getvalue()
+
+
 class _Tensor:
-    def __init__(self, shape: tuple[int, ...], numbers: int) -> None:
-        self.shape, self.storage = shape, _Storage(numbers)
+    def __init__(self, shape: tuple[int, ...], numbers: int, strides: tuple[int, ...]) -> None:
+        self.shape, self.storage, self.strides = shape, _Storage(numbers), strides
 
     def __reduce__(self):
-        return torch._utils._rebuild_tensor_v2, (self.storage, 0, self.shape, (1,) * len(self.shape), False, {})
+        return torch._utils._rebuild_tensor_v2, (self.storage, 0, self.shape, self.strides, False, OrderedDict())
 
 
 class _Storage:
@@ -70,5 +97,10 @@ class _Storage:
 
 
 class _Describing(pickle.Pickler):
+    is_old = False
+
     def persistent_id(self, value):
-        return ("storage", torch.FloatStorage, "0", "cpu", value.numbers) if isinstance(value, _Storage) else None
+        if not isinstance(value, _Storage):
+            return None
+        described = ("storage", torch.FloatStorage, "0", "cpu", value.numbers)
+        return (*described, None) if self.is_old else described

@@ -14,7 +14,7 @@ from ..engine.device import DevicePlan
 from ..engine.run import Run
 from ..errors import PackageMissing, WeightsAmbiguous, WeightsMismatch, WeightsMissing
 from .catalogue import ModelSpec, load_catalogue
-from .checkpoint import look_into
+from .checkpoint import open_checkpoint
 from .recognition import Recognised, recognise
 from .store.store import WeightsStore
 from .weights import weights_folders
@@ -80,12 +80,17 @@ def import_checkpoint(
     """
     _need("torch", "a checkpoint")
     cache = ByteBoundedCache(1 << 10)
-    table, sha256 = look_into(file, cache)
-    users = _users_of(recognise(table.shapes, table.parts), file, catalogue)
-    spec, weights = _choice(file, sha256, users, model)
+    recognised, sha256 = _recognised(file, cache)
+    spec, weights = _choice(file, sha256, _users_of(recognised, file, catalogue), model)
     _try(spec, file, cache)
     WeightsStore([folder]).take(file, weights, Run(), sha256)
     return spec, sha256 == weights.sha256
+
+
+def _recognised(file: Path, cache: ByteBoundedCache) -> tuple[Recognised, str]:
+    """Return what a checkpoint seems to be, and its hash; the file is not mapped any more."""
+    checkpoint = open_checkpoint(file, cache)
+    return recognise(checkpoint.table.shapes, checkpoint.table.parts), checkpoint.sha256
 
 
 def _users_of(recognised: Recognised, file: Path, catalogue: Mapping[str, ModelSpec]) -> list[_User]:

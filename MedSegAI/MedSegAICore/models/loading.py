@@ -12,16 +12,14 @@ from ..engine.device import DevicePlan
 from ..engine.memory import is_out_of_memory
 from ..errors import OutOfDeviceMemory, WeightsMissing
 from .catalogue import ModelSpec
-from .checkpoint import Checkpoint, StateDict, check_fit, open_checkpoint
+from .checkpoint import check_fit, open_checkpoint
+from .checkpoint_table import StateDict
 
 if TYPE_CHECKING:
     import torch
 
 Adapted = tuple[StateDict, tuple[str, ...]]
 """A checkpoint's tensors as a network can take them, and what the user should know of what was done to them."""
-
-_UNRELEASED_BYTES = 128 << 20
-"""So much of the file may lie in memory beside what is made of it [bytes]."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class Loaded:
     Parameters
     ----------
     sha256
-        Hash of the very file that its weights are mapped from.
+        Hash of the very file that its weights are from.
     warnings
         What the user should know, in words.
     """
@@ -75,18 +73,17 @@ def load_network(
         message = f"The model '{spec.name}' needs a checkpoint."
         raise WeightsMissing(message)
     try:
-        checkpoint = open_checkpoint(weights, hashes)
-        state, warnings = adapt(checkpoint.tensors)
+        sha256, state, warnings = _adapted(weights, hashes, adapt)
         check_fit(network, state, spec.name)
         _set_type(network, plan)
-        network.load_state_dict(_brought(state, network, plan, checkpoint), assign=True)
+        network.load_state_dict(_brought(state, network, plan), assign=True)
         network.to(plan.device)
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
         message = f"The device has too little memory for the model '{spec.name}'."
         raise OutOfDeviceMemory(message) from error
-    return Loaded(checkpoint.sha256, warnings)
+    return Loaded(sha256, warnings)
 
 
 def _set_type(network: torch.nn.Module, plan: DevicePlan) -> None:
@@ -98,22 +95,24 @@ def _set_type(network: torch.nn.Module, plan: DevicePlan) -> None:
         compute_in(getattr(torch, plan.dtype))
 
 
-def _brought(state: StateDict, network: torch.nn.Module, plan: DevicePlan, checkpoint: Checkpoint) -> StateDict:
-    """Return the tensors of a checkpoint on the device and in the types that a network expects, one after the other."""
+def _adapted(
+    weights: Path, hashes: ByteBoundedCache, adapt: Callable[[StateDict], Adapted]
+) -> tuple[str, StateDict, tuple[str, ...]]:
+    """Return the hash of a checkpoint, and what `adapt` makes of its tensors; nobody else holds them afterwards."""
+    checkpoint = open_checkpoint(weights, hashes)
+    state, warnings = adapt(checkpoint.table.tensors)
+    return checkpoint.sha256, state, warnings
+
+
+def _brought(state: StateDict, network: torch.nn.Module, plan: DevicePlan) -> StateDict:
+    """Move the tensors of a checkpoint to the device and to the types that a network expects, one after the other."""
     import torch
 
     expected = network.state_dict()
     types = {
         name: tensor.dtype if tensor.is_floating_point() else state[name].dtype for name, tensor in expected.items()
     }
-    # where much is converted, the little that is not would keep the whole file in memory beside it
+    # where much is converted, the little that is not would keep the whole file mapped beside it
     is_converted = any(dtype.is_floating_point and dtype != torch.float32 for dtype in types.values())
-    brought: StateDict = {}
-    unreleased = 0
-    for name, tensor in state.items():
-        brought[name] = tensor.to(plan.device, types[name], copy=is_converted)
-        unreleased += tensor.numel() * tensor.element_size()
-        if unreleased > _UNRELEASED_BYTES:
-            checkpoint.release_pages()
-            unreleased = 0
-    return brought
+    # taken out one by one, so that what was not mapped but read is given back as soon as it is converted
+    return {name: state.pop(name).to(plan.device, types[name], copy=is_converted) for name in list(state)}

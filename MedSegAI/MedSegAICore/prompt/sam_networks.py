@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..models.checkpoint import StateDict
+from ..models.checkpoint_table import StateDict
 from ..models.loading import Adapted
 from ..networks import sam_med2d
 from ..networks.hq_sam import HqSam

@@ -11,7 +11,7 @@ import pytest
 import torch
 from MedSegAICore.engine.cache import ByteBoundedCache
 from MedSegAICore.errors import WeightsCorrupt, WeightsMismatch, WeightsMissing, WeightsUnsafe
-from MedSegAICore.models.checkpoint import file_sha256, fit_checkpoint, look_into, read_checkpoint
+from MedSegAICore.models.checkpoint import file_sha256, fit_checkpoint, open_checkpoint, read_checkpoint
 from safetensors.torch import save_file
 
 
@@ -59,7 +59,7 @@ def test_wrappers_and_shared_prefixes_are_taken_off(state, file, wrap):
 def test_a_checkpoint_of_micro_sam_is_sam_with_a_decoder_of_its_own_beside_it(state, file):
     inner = {f"sam.{name}": tensor for name, tensor in state.items()}
     torch.save({"model_state": inner, "decoder_state": {"x": torch.ones(1)}, "iteration": 3}, file)
-    table, _ = look_into(file, ByteBoundedCache(99))
+    table = open_checkpoint(file, ByteBoundedCache(99)).table
     assert table.shapes == {name: tuple(tensor.shape) for name, tensor in state.items()}
     assert "decoder_state" in table.parts
     assert same(read_checkpoint(file), state)
