@@ -10,7 +10,6 @@ from typing import Protocol
 import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
-from scipy.special import expit, logit
 
 from ...engine.cache import ByteBoundedCache
 from ...engine.device import DevicePlan
@@ -22,6 +21,7 @@ from ..examples import Example
 from ..learner import Answer, Scores, StoredModel
 from ..registered.features import look_region
 from ..registered.grids import Float32, as_itk
+from ..registered.opinions import pooled
 from ..registered.quality import reverse_dice
 from ..registered.query import RegisteredQuery, patches_of, winners, without_stray_parts
 from .comparison import TOGETHER, Way
@@ -199,17 +199,8 @@ def near_prior(knowledge: Knowledge, expectation: Expectation, found: Float32, p
     """
     prior, reach = expectation.registered.priors.weighted, knowledge.registered.reach
     soft = np.stack([ndimage.gaussian_filter(one, SOFTNESS) for one in prior])
-    together = pooled(found, soft, prior_share) * look_region(prior, reach)
+    together = pooled(found, soft, prior_share, SURE) * look_region(prior, reach)
     return without_stray_parts(together / np.maximum(together.sum(axis=0), 1), prior)
-
-
-def pooled(probability: Float32, prior: Float32, share: float) -> Float32:
-    """Return what two opinions say together: the weighted mean of their log-odds as a probability.
-
-    What the prior holds for all but impossible stays unlikely, however alike it looks.
-    """
-    odds = [logit(np.clip(one, SURE, 1 - SURE)) for one in (probability, prior)]
-    return np.asarray(expit((1 - share) * odds[0] + share * odds[1]), dtype=np.float32)
 
 
 def _leave_one_out(model: PrototypeModel, examples: Sequence[Example], run: Run) -> Scores:

@@ -15,8 +15,9 @@ from ..learner import Scores
 from .classifier import VoxelClassifier, train_classifier
 from .features import look_region, voxel_features
 from .grids import Float32
+from .opinions import blended
 from .quality import label_dice
-from .query import blended, winners
+from .query import winners
 
 SAMPLES = 60_000
 """Voxels of one lesson that are learned from at most."""

@@ -24,12 +24,10 @@ from .grids import (
     normalised,
     resampled,
 )
+from .opinions import decided
 from .prior import Priors, gather_priors
 from .registrations import Registrations
 from .support_model import SupportModel
-
-PRIOR_SHARE = 0.4
-"""Weight of the registered prior beside the classifier's probability."""
 
 CONSISTENT = 0.25
 """A component stays if its highest prior is at least this share of the structure's highest."""
@@ -95,16 +93,9 @@ def classified(model: SupportModel, registered: RegisteredQuery, run: Run) -> Fl
     run.step(0.0, "classifying")
     table = voxel_features(sitk.GetArrayFromImage(registered.fine), prior, region, region, run)
     mean = np.mean([one.probabilities(table, run) for one in model.classifiers], axis=0)
-    answer[:, region] = blended(prior[:, region], mean)
+    answer[:, region] = decided(prior, region, mean, len(model.scans))
     run.check()
     return without_stray_parts(answer, prior)
-
-
-def blended(prior: Float32, classified: Float32) -> Float32:
-    """Return the probability of every structure (structures, n), from the prior and from the classifier's
-    probabilities (n, structures + 1).
-    """
-    return np.asarray(PRIOR_SHARE * prior + (1 - PRIOR_SHARE) * classified[:, 1:].T)
 
 
 def without_stray_parts(answer: Float32, prior: Float32) -> Float32:
