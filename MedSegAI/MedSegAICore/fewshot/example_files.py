@@ -10,7 +10,8 @@ from ..errors import GeometryMismatch, InvalidImage, InvalidSupport, MedSegAIErr
 from ..images import read_image
 from ..label_files import Labels, is_segmentation, read_labels
 from ..label_grids import placed_on
-from ..segmentation_file import SegmentLook, read_looks
+from ..segment_look import SegmentLook
+from ..segmentation_file import read_looks
 from ..volume import ImageVolume, VolumePatch
 from .examples import Example
 

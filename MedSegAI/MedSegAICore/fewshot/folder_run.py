@@ -28,7 +28,7 @@ from ..label_files import file_stem, is_image
 from ..recipe import Recipe
 from ..request import FewShotTask, SegmentationRequest
 from ..result import SegmentationResult
-from ..segmentation_file import SegmentLook
+from ..segment_look import SegmentLook
 from .result_files import expected_dice, volume_ml, write_label_map, write_segments
 from .support_set import LABEL_SUFFIXES
 

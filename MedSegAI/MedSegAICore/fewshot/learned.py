@@ -23,7 +23,7 @@ from ..models.checkpoint import file_sha256
 from ..recipe import Recipe
 from ..request import FewShotTask
 from ..result import SegmentationResult
-from ..segmentation_file import SegmentLook
+from ..segment_look import SegmentLook
 from .examples import Example
 from .fit import FitReport
 from .learner import Scores, StoredModel

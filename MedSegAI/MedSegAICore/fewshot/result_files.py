@@ -12,7 +12,8 @@ from ..errors import InvalidRequest
 from ..images import LARGEST_LABEL, check_label_value, image_from_array, write_image
 from ..recipe import Recipe, recipes_to_json
 from ..result import SegmentationResult, Structure
-from ..segmentation_file import RECIPE_TAG, NamedMask, SegmentLook, tag_text, write_segmentation
+from ..segment_look import SegmentLook
+from ..segmentation_file import RECIPE_TAG, NamedMask, tag_text, write_segmentation
 
 
 def known_values(labels: Sequence[str], given: Mapping[str, int]) -> dict[str, int]:

@@ -8,8 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..command_line import write_text
-from ..segmentation_file import SegmentLook
+from ..segment_look import SegmentLook
 
 ENDING = ".segments.json"
 """What the name of the notes has in place of the ending of the support model."""
@@ -44,6 +43,8 @@ def write_notes(model: Path | str, notes: SupportNotes) -> None:
     InvalidRequest
         The file cannot be written.
     """
+    from ..command_line import write_text  # opens SimpleITK: only where needed
+
     looks = {label: asdict(look) for label, look in notes.looks.items()}
     write_text(notes_file(model), json.dumps({"looks": looks, "fingerprints": list(notes.fingerprints)}, indent=1))
 

@@ -174,8 +174,9 @@ def onto(
 
     They are smoothed before they are made coarser. What `source` does not reach is `outside`; None repeats its border.
     """
-    moved = []
+    moved, run = [], run or Run()
     for one in values:
+        run.check()
         image = sitk.GetImageFromArray(np.ascontiguousarray(one))
         image.CopyInformation(source)
         smooth = smoothed_for(image, target.GetSpacing(), run)

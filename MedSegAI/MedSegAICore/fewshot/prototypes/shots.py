@@ -84,6 +84,7 @@ def shots_of(
         Progress and cancel.
     """
     masks = _masks_on(example, labels, pictures, run)
+    run.check()
     depths = np.stack([depths_of(mask.sum(axis=(1, 2))) for mask in masks])
     chosen = sorted({index for of_structure in depths for index in _spread(of_structure)})
     shots = []
@@ -128,11 +129,14 @@ def _examples_in_turn(pairs: list[tuple[float, Shot]]) -> list[tuple[float, Shot
 
 def _masks_on(example: Example, labels: Sequence[str], pictures: Pictures, run: Run) -> Float32:
     """Return how much of each pixel each structure covers: float32 (structures, n, rows, columns)."""
+    run.check()
     label_map = example.label_map(labels)
+    run.check()
     drawn = as_itk(label_map, example.image.canonical().geometry)
     values = sitk.GetArrayViewFromImage(drawn)
     moved = []
     for label in range(1, len(labels) + 1):  # one by one: the voxels of a large volume take much memory as floats
+        run.check()
         mask = (values == label).astype(np.float32)
         moved.append(onto(mask[None], drawn, pictures.image, 0.0, run)[0])
     return np.stack([np.ascontiguousarray(as_slices(mask, pictures.axis)) for mask in moved])
