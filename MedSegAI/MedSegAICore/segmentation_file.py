@@ -16,29 +16,14 @@ import SimpleITK as sitk
 from .errors import GeometryMismatch, InvalidRequest
 from .geometry import Triple
 from .images import image_from_array, open_image, write_image
+from .segment_look import TERMINOLOGY_TAG, SegmentLook
 from .volume import VolumePatch
 
 RECIPE_TAG = "MedSegAI.Recipe"
 """Tag of a segment that tells how it was made: a list of recipes, as `recipes_to_json` writes it."""
 
-TERMINOLOGY_TAG = "TerminologyEntry"
-"""Slicer's tag of a segment that tells what it is."""
-
 COLORS = ((0.90, 0.24, 0.24), (0.24, 0.67, 0.36), (0.26, 0.45, 0.85), (0.95, 0.74, 0.20), (0.62, 0.35, 0.71))
 """Colours of segments that name none: red, green, blue, yellow, violet."""
-
-
-@dataclass(frozen=True)
-class SegmentLook:
-    """Colour (red, green, blue in [0, 1]) and terminology, as Slicer keeps it, of a segment."""
-
-    color: tuple[float, float, float]
-    terminology: str = ""
-
-    @property
-    def tags(self) -> dict[str, str]:
-        """Return what a segment is tagged with."""
-        return {TERMINOLOGY_TAG: self.terminology} if self.terminology else {}
 
 
 @dataclass(frozen=True, eq=False)

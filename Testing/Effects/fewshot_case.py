@@ -12,7 +12,7 @@ from Host.nodes import add_linear_transform, add_segmentation, add_volume, put_u
 from Host.picture import share_of_color
 from MedSegAICore.fewshot.examples import Example
 from MedSegAICore.fewshot.fit import DEFAULT
-from MedSegAICore.segmentation_file import SegmentLook
+from MedSegAICore.segment_look import SegmentLook
 from MedSegAILib.mrml import support_files
 from MedSegAILib.mrml.segments import giveLook
 

@@ -13,7 +13,8 @@ from MedSegAICore.errors import InvalidSupport, NodeRemoved, NonLinearTransform
 from MedSegAICore.fewshot.support_notes import SupportNotes, notes_file, read_notes, write_notes
 from MedSegAICore.recipe import recipes_from_json
 from MedSegAICore.request import FewShotTask
-from MedSegAICore.segmentation_file import RECIPE_TAG, SegmentLook
+from MedSegAICore.segment_look import SegmentLook
+from MedSegAICore.segmentation_file import RECIPE_TAG
 from MedSegAILib.mrml.examples import exampleFromNodes
 from MedSegAILib.mrml.fewshot_console import learn, likeRequestFromNodes, segmentLike, writeLike
 from MedSegAILib.mrml.segments import giveLook, lookOf, tagOf

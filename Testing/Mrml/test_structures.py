@@ -10,7 +10,8 @@ from Host.nodes import segment_array
 from MedSegAICore.recipe import recipes_from_json, task_to_dict
 from MedSegAICore.request import FewShotTask
 from MedSegAICore.result import Provenance, SegmentationResult, Structure
-from MedSegAICore.segmentation_file import COLORS, RECIPE_TAG, SegmentLook
+from MedSegAICore.segment_look import SegmentLook
+from MedSegAICore.segmentation_file import COLORS, RECIPE_TAG
 from MedSegAICore.volume import VolumePatch
 from MedSegAILib.mrml.segments import tagOf
 from MedSegAILib.mrml.structures import structureMask, writeStructures

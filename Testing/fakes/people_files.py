@@ -10,7 +10,8 @@ import numpy as np
 import SimpleITK as sitk
 from MedSegAICore.fewshot.examples import Example
 from MedSegAICore.images import image_from_array
-from MedSegAICore.segmentation_file import NamedMask, SegmentLook, write_segmentation
+from MedSegAICore.segment_look import SegmentLook
+from MedSegAICore.segmentation_file import NamedMask, write_segmentation
 
 VALUES = {"liver": 1, "kidney": 5}
 """Values of the organs in label maps; they do not follow each other."""

@@ -52,7 +52,7 @@ from MedSegAICore.label_files import is_segmentation, wanted_labels
 from MedSegAICore.recipe import Recipe
 from MedSegAICore.request import CleanUp, FewShotTask, SegmentationRequest
 from MedSegAICore.result import SegmentationResult
-from MedSegAICore.segmentation_file import SegmentLook
+from MedSegAICore.segment_look import SegmentLook
 
 NAME = "MedSegAI Few-shot"
 

@@ -11,7 +11,7 @@ import numpy as np
 import slicer
 import vtk
 from MedSegAICore.errors import InvalidRequest
-from MedSegAICore.segmentation_file import SegmentLook
+from MedSegAICore.segment_look import SegmentLook
 from MedSegAICore.volume import VolumePatch
 
 from .oriented import extentOf, imageToWorld, localToWorld, orientedImage, resampleMask

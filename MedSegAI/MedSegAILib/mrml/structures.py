@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from MedSegAICore.recipe import Recipe, recipes_to_json
-from MedSegAICore.segmentation_file import COLORS, RECIPE_TAG, SegmentLook, tag_text
+from MedSegAICore.segment_look import SegmentLook
+from MedSegAICore.segmentation_file import COLORS, RECIPE_TAG, tag_text
 
 from .console import addSegmentation, checkInScene
 from .editor import LogicEditor

@@ -18,7 +18,8 @@ from MedSegAICore.images import read_image
 from MedSegAICore.label_files import read_labels
 from MedSegAICore.recipe import Recipe, task_to_dict
 from MedSegAICore.request import FewShotTask, PromptTask
-from MedSegAICore.segmentation_file import SegmentLook, read_looks
+from MedSegAICore.segment_look import SegmentLook
+from MedSegAICore.segmentation_file import read_looks
 
 LABELS = ("--labels", "liver=1,kidney=5")
 
