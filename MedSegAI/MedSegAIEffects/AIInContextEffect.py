@@ -151,7 +151,7 @@ Not a medical device. Check every result."""
 
     def openLibrary(self):
         """Show the folder of tasks in the file browser."""
-        from MedSegAILib.gui.incontext_dialogs import showFolder
+        from MedSegAILib.gui.file_browser import showFolder
 
         showFolder(self.session.shelf.folder)
 

@@ -47,12 +47,6 @@ def confirmRemoval(name, count):
     return slicer.util.confirmOkCancelDisplay(text.format(name=name, count=count))
 
 
-def showFolder(folder):
-    """Open a folder, or the next one above that is there, in the computer's file browser."""
-    place = next(place for place in (Path(folder), *Path(folder).parents) if place.is_dir())
-    qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(place)))
-
-
 def _folder(title, start):
     return qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), title, str(start))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import slicer
 from slicer.i18n import tr as _
 
@@ -135,7 +137,7 @@ class InContextPanel:
 
     def _showViews(self):
         nodes = [widget.mrmlSliceNode() for widget in sliceWidgets()]
-        titles = [f"{node.GetLayoutName()} ({node.GetOrientation()})" for node in nodes]
+        titles = [_viewTitle(node) for node in nodes]
         views = [node.GetLayoutName() for node in nodes]
         selector, chosen = self.ui.viewSelector, self._parameters.text("View")
         if self._views != views or [selector.itemText(index) for index in range(selector.count)] != titles:
@@ -152,7 +154,7 @@ class InContextPanel:
         ui.tasksTree.setCurrentItem(ui.tasksTree.topLevelItem(row) if row >= 0 else None)
         ui.tasksTree.blockSignals(wasBlocked)
         self._rows.fill(ui.contextTree, [_exampleTexts(number, note) for number, note in enumerate(shelf.notes, 1)])
-        ui.libraryButton.text = _shortened(str(shelf.folder))
+        ui.libraryButton.text = _shortened(shelf.folder)
         ui.libraryButton.toolTip = _("Your tasks lie in {folder}. Press to choose another folder.").format(
             folder=shelf.folder
         )
@@ -199,7 +201,15 @@ def _exampleTexts(number, note):
     return str(number), where, origins[note.origin]
 
 
-def _shortened(text, longest=32):
+def _viewTitle(sliceNode):
+    orientation = sliceNode.GetOrientation()
+    isNamed = orientation != "Reformat"  # what Slicer calls a view that was turned
+    return f"{sliceNode.GetLayoutName()} ({orientation})" if isNamed else sliceNode.GetLayoutName()
+
+
+def _shortened(folder, longest=32):
+    home = Path.home()
+    text = str(Path("~") / folder.relative_to(home)) if folder.is_relative_to(home) else str(folder)
     return text if len(text) <= longest else "…" + text[-longest:]
 
 

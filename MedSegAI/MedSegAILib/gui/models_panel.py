@@ -19,6 +19,7 @@ from slicer.i18n import tr as _
 from . import settings
 from .doctor import formatBytes
 from .event_loop import later
+from .file_browser import showFolder
 from .model_jobs import READ_BUNDLE, REMOVE, VERIFY, WRITE_BUNDLE, ModelJobs, askLicence, canDownload
 from .model_state import ModelState, State, modelState
 from .model_words import columns, description, downloadText, verifiedText
@@ -256,5 +257,4 @@ class ModelsPanel:
 
 def showWeightsFolder() -> None:
     """Open the folder of the checkpoints in the computer's file browser."""
-    folder = next(place for place in (weights_folders()[0], *weights_folders()[0].parents) if place.is_dir())
-    qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(folder)))
+    showFolder(weights_folders()[0])
