@@ -19,6 +19,8 @@ from .stoppable import stoppable
 METRIC_BINS = 32
 METRIC_SAMPLES = 20_000
 """Voxels that the mutual information is computed of at most."""
+SAMPLING_SEED = 1
+"""Of the places between those voxels; without one, the same images would be registered differently every time."""
 
 AFFINE_STEPS = 60
 SMALLEST_LEVEL = 12
@@ -116,7 +118,7 @@ def _affine_from(
     voxels = float(np.prod(fixed.GetSize()))
     if voxels > METRIC_SAMPLES:
         method.SetMetricSamplingStrategy(sitk.ImageRegistrationMethod.REGULAR)
-        method.SetMetricSamplingPercentage(METRIC_SAMPLES / voxels)
+        method.SetMetricSamplingPercentage(METRIC_SAMPLES / voxels, SAMPLING_SEED)
     method.SetInterpolator(sitk.sitkLinear)
     step = float(np.min(fixed.GetSpacing())) * levels[0] / 2
     method.SetOptimizerAsRegularStepGradientDescent(step, step * 1e-3, AFFINE_STEPS, gradientMagnitudeTolerance=1e-6)
