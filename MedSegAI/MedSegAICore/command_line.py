@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 from xml.sax.saxutils import escape
 
 import numpy as np
@@ -16,8 +17,18 @@ from .engine.run import CancelToken
 from .errors import InvalidRequest, MedSegAIError
 from .images import whole_files
 from .recipe import Recipe, task_from_dict
-from .request import Task
+from .request import DiffusionTask, FewShotTask, InContextTask, PromptTask, Task
 from .result import SegmentationResult
+
+Kind = TypeVar("Kind", PromptTask, FewShotTask, InContextTask)
+
+ORIGINS: dict[type[Task], tuple[str, str]] = {
+    PromptTask: ("was prompted", "Run it with MedSegAIPrompt."),
+    FewShotTask: ("was learned from examples", "Run it with MedSegAIFewShot."),
+    InContextTask: ("follows the examples of a task", "Run it with MedSegAIInContext."),
+    DiffusionTask: ("was drawn by a diffusion model", "Run it in Python: Engine().segment(recipe.request(image))."),
+}
+"""How results come about, and what runs their recipes again."""
 
 
 def joined(arguments: Sequence[str], lists: Collection[str]) -> list[str]:
@@ -143,6 +154,16 @@ def read_recipe(file: Path) -> tuple[Task, Recipe | None]:
         return task_from_dict(values), None
     recipe = Recipe.from_json(text)
     return recipe.task, recipe
+
+
+def read_recipe_of(file: Path, kind: type[Kind]) -> tuple[Kind, Recipe | None]:
+    """Do as `read_recipe` does, for one kind of task; raise `InvalidRequest` for others and name their command."""
+    task, recipe = read_recipe(file)
+    if not isinstance(task, kind):
+        how, advice = ORIGINS[type(task)]
+        message = f"The recipe '{file.name}' is of a result that {how}."
+        raise InvalidRequest(message, advice)
+    return task, recipe
 
 
 def recipe_differences(recipe: Recipe, result: SegmentationResult) -> list[str]:

@@ -72,8 +72,7 @@ def test_a_recipe_of_examples_is_sent_to_the_command_for_examples(scan, command,
     assert command(scan.image, scan.folder / "labels.nrrd", "--recipe", recipe) == 1
     said = capsys.readouterr().err
     assert said == (
-        "The recipe 'recipe.json' is of a result that was learned from examples, not prompted. "
-        "Run it with MedSegAIFewShot.\n"
+        "The recipe 'recipe.json' is of a result that was learned from examples. Run it with MedSegAIFewShot.\n"
     )
 
 

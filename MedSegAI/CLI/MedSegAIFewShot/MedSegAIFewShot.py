@@ -22,7 +22,7 @@ from MedSegAICore.command_line import (
     exit_code,
     optional_path,
     parameters_text,
-    read_recipe,
+    read_recipe_of,
     recipe_differences,
     report_end,
     report_progress,
@@ -281,10 +281,7 @@ def restored(options: argparse.Namespace, settings: FewShotTask, known: Mapping[
     """Return the engine and what was learned before; `known` are values of structures in label maps."""
     recipe = None
     if options.recipe:
-        task, recipe = read_recipe(options.recipe)
-        if not isinstance(task, FewShotTask):
-            name = options.recipe.name
-            refuse(f"The recipe '{name}' is of a result that was prompted.", "Run it with MedSegAIPrompt.")
+        task, recipe = read_recipe_of(options.recipe, FewShotTask)
         task = replace(task, support_model=(options.modelFile or task.support_model).absolute())
     else:
         task = replace(settings, support_model=options.modelFile.absolute())

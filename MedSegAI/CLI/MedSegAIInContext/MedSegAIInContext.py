@@ -24,7 +24,7 @@ from MedSegAICore.command_line import (
     exit_code,
     optional_path,
     parameters_text,
-    read_recipe,
+    read_recipe_of,
     recipe_differences,
     report_end,
     report_progress,
@@ -216,11 +216,7 @@ def add_examples(options: argparse.Namespace, wanted: Mapping[str, int | None]) 
 def task_of(options: argparse.Namespace, wanted: Mapping[str, int | None]) -> tuple[InContextTask, Recipe | None]:
     """Return what is asked, and the recipe that is run again, if there is one."""
     if options.recipe:
-        task, recipe = read_recipe(options.recipe)
-        if not isinstance(task, InContextTask):
-            refuse(
-                f"The recipe '{options.recipe.name}' is not of an in-context task.", "Use the command that wrote it."
-            )
+        task, recipe = read_recipe_of(options.recipe, InContextTask)
         return replace(task, library=(options.library or task.library).absolute()), recipe
     counts = {name: getattr(options, name) for name in ("supports", "subsets", "augmentations", "candidates", "seed")}
     return InContextTask(

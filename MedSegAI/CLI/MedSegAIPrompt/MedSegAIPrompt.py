@@ -23,7 +23,7 @@ from MedSegAICore.command_line import (
     joined,
     numbers,
     optional_path,
-    read_recipe,
+    read_recipe_of,
     recipe_differences,
     report_end,
     report_progress,
@@ -135,7 +135,10 @@ def run(options: argparse.Namespace, cancel: CancelToken) -> None:
     report_start(NAME, "Reading")
     check_output(options)
     image = read_image(options.image)
-    task, recipe = prompts_of_recipe(options.recipe) if options.recipe else (task_from_options(options, image), None)
+    if options.recipe:
+        task, recipe = read_recipe_of(options.recipe, PromptTask)
+    else:
+        task, recipe = task_from_options(options, image), None
     weights = {task.model: options.weights} if options.weights else None
     engine = Engine(options.device, weights)
     result = engine.segment(SegmentationRequest(image, task), report_progress, cancel)
@@ -247,15 +250,6 @@ def anchor(prompt: Prompt) -> Float64:
         size = prompt.patch.array.shape[::-1]
         return prompt.patch.patch_geometry.to_ras([(length - 1) / 2 for length in size])[0]
     return prompt.points_ras[0]
-
-
-def prompts_of_recipe(file: Path) -> tuple[PromptTask, Recipe | None]:
-    """Return the prompts and settings of a recipe, and the recipe unless the file holds a task alone."""
-    task, recipe = read_recipe(file)
-    if not isinstance(task, PromptTask):
-        message = f"The recipe '{file.name}' is of a result that was learned from examples, not prompted."
-        raise InvalidRequest(message, "Run it with MedSegAIFewShot.")
-    return task, recipe
 
 
 def write(options: argparse.Namespace, result: SegmentationResult, warnings: Sequence[str]) -> None:

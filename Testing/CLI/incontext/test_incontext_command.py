@@ -123,7 +123,7 @@ def test_a_recipe_of_another_kind_is_refused(command, people, tmp_path, capsys):
     recipe = tmp_path / "recipe.json"
     recipe.write_text(json.dumps(task_to_dict(PromptTask(()))))
     assert command("--recipe", recipe, "--query", people.query, "--labelMap", tmp_path / "labels.nrrd") == 1
-    assert "'recipe.json' is not of an in-context task." in capsys.readouterr().err
+    assert "'recipe.json' is of a result that was prompted. Run it with MedSegAIPrompt." in capsys.readouterr().err
 
 
 def test_help_and_version(process):
