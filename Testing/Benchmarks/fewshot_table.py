@@ -7,7 +7,7 @@
 
 The first commands put every question of the evaluation's protocol `whole-examples` to every method and leave a report
 for each set in their folders; what was stopped goes on when it is started again. The next one makes one table of all
-reports, and the last one a table of new reports and of what was found before by other methods. Queries are those of a
+reports, and the last one a table of new reports and of what was found before otherwise. Queries are those of a
 few people drawn by the committed seed, examples are of other people, and nothing is told about a query.
 """
 
@@ -147,7 +147,7 @@ def table(folder: Path, json_file: Path | None, kept_file: Path | None) -> None:
     kept: dict[str, Any] = (
         json.loads(kept_file.read_text()) if kept_file else {"commit": "", "settings": [], "records": []}
     )
-    records = [*_kept(kept["records"], {record.method for record in records}), *records]
+    records = [*_kept(kept["records"], {_asked(record) for record in records}), *records]
     gains = (f"gain over {REGISTERED}", f"gain over {PROTOTYPES}")
     header = ["set", "examples", "structures of people", *WHOLE, *gains, "NSD", "failures", "seconds"]
     print(f"| {' | '.join(header)} |\n|{'---|' * len(header)}")
@@ -172,10 +172,15 @@ def table(folder: Path, json_file: Path | None, kept_file: Path | None) -> None:
         json_file.write_text(json.dumps(values, indent=None, separators=(",", ":")).replace("},{", "},\n{") + "\n")
 
 
-def _kept(values: Iterable[Mapping[str, Any]], measured: set[str]) -> list[CaseRecord]:
-    """Return what an earlier table holds of methods that were not measured again."""
+def _asked(record: CaseRecord) -> tuple[str, str, str]:
+    """Return what was measured as one: a method, a set and a number of examples."""
+    return record.method, record.item.dataset, record.item.condition
+
+
+def _kept(values: Iterable[Mapping[str, Any]], measured: set[tuple[str, str, str]]) -> list[CaseRecord]:
+    """Return what an earlier table holds beside what was measured again."""
     named = [field.name for field in fields(WorkItem)]
-    return [
+    records = [
         CaseRecord(
             WorkItem(**{name: one[name] for name in named}),
             one["method"],
@@ -184,8 +189,8 @@ def _kept(values: Iterable[Mapping[str, Any]], measured: set[str]) -> list[CaseR
             float("nan"),  # its memory is not in the file
         )
         for one in values
-        if one["method"] not in measured
     ]
+    return [record for record in records if _asked(record) not in measured]
 
 
 def _short(record: CaseRecord) -> dict[str, object]:
@@ -206,7 +211,7 @@ def main() -> None:
     showing = commands.add_parser("table", help="show what was found")
     showing.add_argument("folder", type=Path)
     showing.add_argument("--json", type=Path, help="also write everything here")
-    showing.add_argument("--keep", type=Path, help="add what this file holds of methods that were not measured again")
+    showing.add_argument("--keep", type=Path, help="add what this file holds beside what was measured again")
     chosen = parser.parse_args()
     if chosen.command == "measure":
         measure(chosen.folder, chosen)
