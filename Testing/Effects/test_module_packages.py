@@ -16,8 +16,8 @@ from MedSegAILib.gui.installer import installMissing
 from MedSegAILib.gui.packages import Package, Source, neededPackages, readRequirements
 
 OWN = {"numpy", "scipy", "simpleitk", "vtk", "requests"}
-TORCH = Package("torch", "2.3", Source.PYTORCH_EXTENSION)
-MONAI = Package("monai", "1.3", Source.PIP)
+TORCH = Package("torch", "2.6", Source.PYTORCH_EXTENSION)
+MONAI = Package("monai", "1.4", Source.PIP)
 
 
 def everything_missing() -> tuple[Package, ...]:
@@ -108,7 +108,7 @@ def test_slicers_own_packages_are_never_installed(pip, pytorch) -> None:
     names = {requirement.partition(">=")[0].lower() for requirement in pip.installed}
     assert {"monai", "segment-anything", "safetensors"} <= names
     assert not names & (OWN | {"torch", "torchvision", "pytest"})
-    assert pytorch.asked == [{"askConfirmation": True, "torchVersionRequirement": ">=2.3"}]
+    assert pytorch.asked == [{"askConfirmation": True, "torchVersionRequirement": ">=2.6"}]
 
 
 def test_what_others_bring_in_may_not_replace_slicers_own(pip) -> None:

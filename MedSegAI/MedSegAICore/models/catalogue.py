@@ -49,6 +49,8 @@ class ModelSpec:
         How its mask decoder is asked, where it has one.
     base
         The model whose checkpoint its own is a small addition to; "" if it stands alone.
+    memory_mb
+        Highest memory of a process that answers one click on the processor in float32 [MB]; None if not measured.
     """
 
     name: str
@@ -65,6 +67,7 @@ class ModelSpec:
     advice: str
     decoding: DecodingSpec = AS_SAM
     base: str = ""
+    memory_mb: int | None = None
 
 
 def load_catalogue(folder: Path | None = None) -> dict[str, ModelSpec]:
@@ -113,6 +116,7 @@ def parse_model(values: Any, name: str) -> ModelSpec:
         advice=fields.text("advice"),
         decoding=read_decoding(fields.part("decoding")) if fields.has("decoding") else AS_SAM,
         base=fields.text("base") if fields.has("base") else "",
+        memory_mb=fields.whole_number("memory_mb") if fields.has("memory_mb") else None,
     )
     fields.finish()
     return spec

@@ -30,6 +30,9 @@ def downloadText(model: ModelState) -> str:
 def description(model: ModelState) -> str:
     """Return what the model is good for, what it lacks, and what is known about its file."""
     parts = [model.spec.advice]
+    if model.spec.memory_mb is not None:
+        more = _("Without a graphics card it takes up to {size} of memory.")
+        parts.append(more.format(size=formatBytes(model.spec.memory_mb * 1_000_000)))
     if model.file is not None:
         parts += [_aboutLicence(model), _aboutFile(model)]
     if model.missingBase is not None:
