@@ -14,7 +14,7 @@ from MedSegAICore.incontext.network_model import NetworkModel
 from MedSegAICore.incontext.question import Question
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def one_thread():
     """More of them only wait for each other."""
     threads = torch.get_num_threads(), sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
