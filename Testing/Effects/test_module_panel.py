@@ -178,13 +178,13 @@ def test_a_real_checkpoint_is_recognised_tried_and_copied(panel, tmp_path, folde
     from MedSegAICore.networks.sam import ARCHITECTURES, Sam
     from tiny_sam import random_state
 
-    file = tmp_path / "downloaded.pth"
+    file = tmp_path / "sam_vit_b_copy.pth"
     torch.save(random_state(Sam(ARCHITECTURES["vit_b"]), 0), file)
 
     panel.models.importFile(str(file))
     wait(lambda: panel.ui.importModelButton.enabled, 60)
 
-    assert "downloaded.pth is SAM ViT-B, but not the file that its authors publish" in panel.ui.jobText.text
+    assert "sam_vit_b_copy.pth is SAM ViT-B, but not the file that its authors publish" in panel.ui.jobText.text
     assert [path.name for path in folder.iterdir() if path.is_file()] == ["sam_vit_b_01ec64.pth"]
     assert ["SAM ViT-B", "ready"] in [row[:2] for row in rows(panel.ui.modelsTree)]
 

@@ -35,7 +35,7 @@ class Site:
         self.running: list[subprocess.Popen] = []
         self.port = 0
         paths = os.pathsep.join(str(project / name) for name in ("MedSegAI", "Testing"))
-        self.environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
+        self.environment = {**os.environ, "PYTHONPATH": paths}  # as many threads as here, which results tell
         made = distributed.Security.temporary()
         for name, text in zip(CERTIFICATES, (made.tls_ca_file, made.tls_client_cert, made.tls_client_key), strict=True):
             (folder / name).write_text(text)
