@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import platform
 import sys
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Protocol
 
 from .. import __version__
@@ -49,7 +51,19 @@ def provenance_of(task: dict[str, Any], image: ImageVolume, model: UsedModel, se
 
 
 def versions_in_use() -> dict[str, str]:
-    """Return the versions of MedSegAI, Python and the numeric libraries that are loaded."""
-    loaded = {name: sys.modules[name] for name in LIBRARIES if name in sys.modules}
-    versions = {name: str(module.__version__) for name, module in loaded.items() if hasattr(module, "__version__")}
+    """Return the versions of MedSegAI, Python and the installed numeric libraries.
+
+    Those that this process has not loaded are named too: the same run in another process says the same.
+    """
+    found = {name: _installed_version(name) for name in LIBRARIES}
+    versions = {name: known for name, known in found.items() if known}
     return {"medsegai": __version__, "python": platform.python_version(), **versions}
+
+
+@cache
+def _installed_version(name: str) -> str:
+    """Return the version of a package; "" if it is not installed."""
+    try:
+        return version(name)
+    except PackageNotFoundError:  # a package without a record of its installation can be loaded all the same
+        return str(getattr(sys.modules.get(name), "__version__", ""))
