@@ -84,7 +84,7 @@ def test_the_shipped_script_needs_no_search_path(start, tmp_path) -> None:
     hello = child.hear().header
 
     assert hello["pid"] == child.process.pid
-    assert hello["versions"].keys() == {"medsegai", "python", "numpy"}
+    assert hello["versions"].keys() >= {"medsegai", "python", "numpy"}
     assert 1 <= hello["threads"] <= max(1, os.cpu_count() - 1)
 
 
