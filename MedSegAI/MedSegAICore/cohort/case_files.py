@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..disk import move_into_place, to_disk
 from ..errors import InvalidManifest, InvalidRequest, NoRoom
-from ..models.store.layout import move_into_place
+from ..models.store.hashing import hash_file
 from ..nifti import is_complete
-from .case_inputs import file_hash
 from .case_record import FAILURE, RECORD, CaseRecord, record_text
 from .manifest import Case
 
@@ -84,7 +84,7 @@ class CaseFiles:
         files = {self._ending(ending): sha256 for ending, sha256 in record.outputs.items()}
         if not all(file.is_file() and file.stat().st_size > 0 for file in files):
             return False
-        return not verify or all(file_hash(file) == sha256 for file, sha256 in files.items())
+        return not verify or all(hash_file(file) == sha256 for file, sha256 in files.items())
 
     def remove(self) -> None:
         """Remove all results and the failure."""
@@ -113,11 +113,11 @@ class CaseFiles:
         self.check_place()
         self.record.parent.mkdir(parents=True, exist_ok=True)
         files = {file.name.removeprefix(draft.name): file for file in sorted(draft.parent.iterdir())}
-        record = replace(record, outputs={ending: file_hash(file) for ending, file in files.items()})
+        record = replace(record, outputs={ending: hash_file(file) for ending, file in files.items()})
         text = draft.with_name("record")
         text.write_text(record_text(record), encoding="utf-8")
         for file in files.values():
-            _to_disk(file)
+            to_disk(file)
         self.remove()
         for ending, file in files.items():
             file.replace(self._ending(ending))
@@ -127,11 +127,6 @@ class CaseFiles:
     def _ending(self, ending: str) -> Path:
         path = self.folder / self.case.output
         return path.with_name(path.name + ending)
-
-
-def _to_disk(file: Path) -> None:
-    with file.open("rb+") as opened:
-        os.fsync(opened.fileno())
 
 
 def check_written(files: Sequence[Path]) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..label_files import file_stem
+from ..models.store.hashing import hash_file
 from .manifest import Case
 
-PIECE_BYTES = 1 << 20
 HEADERS = (".mhd", ".nhdr", ".hdr")
 """Files whose voxels lie in others beside them."""
 
@@ -91,16 +91,7 @@ def _seen(path: Path) -> str:
 def _content(path: Path) -> str:
     """Return the hash of the content; the names of a folder's files do not count."""
     try:
-        hashes = sorted(file_hash(file) for file in _files_of(path))
+        hashes = sorted(hash_file(file) for file in _files_of(path))
     except OSError:
         return UNREADABLE
     return hashes[0] if len(hashes) == 1 else hashlib.sha256("\n".join(hashes).encode()).hexdigest()
-
-
-def file_hash(file: Path) -> str:
-    """Return the sha256 of a file in hexadecimal digits."""
-    digest = hashlib.sha256()
-    with file.open("rb") as stream:
-        while piece := stream.read(PIECE_BYTES):
-            digest.update(piece)
-    return digest.hexdigest()

@@ -11,10 +11,8 @@ from torch import Tensor, nn
 
 from ..engine.cache import ByteBoundedCache
 from ..engine.device import DevicePlan
-from ..engine.memory import is_out_of_memory
-from ..errors import OutOfDeviceMemory, WeightsMissing
 from ..models.catalogue import ModelSpec
-from ..models.checkpoint import file_sha256, fit_checkpoint, read_checkpoint
+from ..models.loading import load_network
 from ..networks.multiverseg import CHANNELS as MULTIVERSEG_CHANNELS
 from ..networks.multiverseg import MultiverSeg
 from ..networks.tyche import CHANNELS as TYCHE_CHANNELS
@@ -146,7 +144,7 @@ FAMILIES: dict[str, tuple[Callable[[], nn.Module], Ask, int, bool]] = {
 """By family of the catalogue: network, how it is asked, channels of its maps, whether it gives several answers."""
 
 
-def load_network(
+def load_context_network(
     spec: ModelSpec, weights: Path | None, plan: DevicePlan, cache: ByteBoundedCache
 ) -> tuple[ContextNetwork, str]:
     """Return the network of a catalogue entry on the planned device, and the hash of its checkpoint.
@@ -158,20 +156,10 @@ def load_network(
     OutOfDeviceMemory
         The device has no room for the network.
     """
-    if weights is None:
-        message = f"The model '{spec.name}' needs a checkpoint."
-        raise WeightsMissing(message)
     make, ask, channels, gives_several = FAMILIES[spec.family]
     # float16 has too small a range for maps without norms
     dtype = torch.bfloat16 if plan.dtype == "bfloat16" else torch.float32
     network = make()
-    try:
-        fit_checkpoint(network, read_checkpoint(weights), spec.name)
-        network.to(plan.device, dtype)
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        message = f"The device has too little memory for the model '{spec.name}'."
-        raise OutOfDeviceMemory(message) from error
-    loaded = ContextNetwork(network, ask, plan.device, dtype, channels, gives_several)
-    return loaded, file_sha256(weights, cache)
+    loaded = load_network(network, spec, weights, plan, cache)
+    network.to(plan.device, dtype)
+    return ContextNetwork(network, ask, plan.device, dtype, channels, gives_several), loaded.sha256

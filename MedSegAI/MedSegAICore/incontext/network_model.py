@@ -22,7 +22,7 @@ from ..geometry import VolumeGeometry
 from ..models.catalogue import ModelSpec
 from ..volume import VolumePatch
 from .axes import axes_for, axis_of, places_for, stack_across
-from .context_network import ContextNetwork, load_network
+from .context_network import ContextNetwork, load_context_network
 from .frames import Frame, body_box
 from .passes import Countdown, passes_of
 from .question import ContextAnswer, Question
@@ -49,8 +49,8 @@ SMALLER = "Memory ran out, so the model looked at one example at a time, which i
 
 
 def build(spec: ModelSpec, weights: Path | None, plan: DevicePlan, cache: ByteBoundedCache) -> NetworkModel:
-    """Return the model of a catalogue entry; raises what `load_network` raises."""
-    network, digest = load_network(spec, weights, plan, cache)
+    """Return the model of a catalogue entry; raises what `load_context_network` raises."""
+    network, digest = load_context_network(spec, weights, plan, cache)
     return NetworkModel(spec.name, digest, network, cache)
 
 

@@ -12,7 +12,6 @@ and two programs that add examples at once do not meet, because no file lists th
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 import time
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from ..disk import to_disk
 from ..errors import InvalidRequest, InvalidSupportSet
 from ..fewshot.example_files import ExampleFiles, read_examples
 from ..fields import Fields
@@ -79,7 +79,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
         yield folder
         for file in folder.rglob("*"):
             if file.is_file():
-                _to_disk(file)
+                to_disk(file)
         if path.exists():  # some systems would put an empty folder's successor in its place
             raise FileExistsError(path)
         folder.rename(path)
@@ -105,11 +105,6 @@ def _forget_drafts(folder: Path) -> None:
         with suppress(OSError):  # somebody else's, or gone by now
             if time.time() - left.stat().st_mtime > _OLDEST_DRAFT:
                 shutil.rmtree(left)
-
-
-def _to_disk(file: Path) -> None:
-    with file.open("rb+") as opened:
-        os.fsync(opened.fileno())
 
 
 def write_example(folder: Path, context: ContextExample) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from ..disk import move_into_place
 from ..errors import WeightsMismatch
 
 _VERSION = 1
@@ -30,9 +30,7 @@ def save_state(path: Path, settings: dict[str, Any], step: int, parts: dict[str,
     unfinished = path.with_name(path.name + ".part")
     with unfinished.open("wb") as file:
         torch.save({"version": _VERSION, "settings": settings, "step": step, "parts": parts}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
+    move_into_place(unfinished, path)
 
 
 def load_state(path: Path, settings: dict[str, Any]) -> tuple[int, dict[str, Any]] | None:

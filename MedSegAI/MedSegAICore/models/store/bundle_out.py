@@ -8,13 +8,13 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from ...disk import move_into_place
 from ...engine.run import Run
 from ...errors import WeightsMissing
 from ..catalogue import ModelSpec
 from ..licences import needs_acceptance
 from . import manifest
 from .hashing import copy_hashed
-from .layout import move_into_place
 from .manifest import BundledFile
 from .store import WeightsStore, altered, weights_of
 from .stored_file import StoredFile

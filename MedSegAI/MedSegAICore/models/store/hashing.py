@@ -13,11 +13,11 @@ from .troubles import megabytes
 CHUNK_BYTES = 1 << 20
 
 
-def hash_file(file: Path, run: Run) -> str:
+def hash_file(file: Path, run: Run | None = None) -> str:
     """Return the sha256 of a file in hexadecimal digits."""
     digest = hashlib.sha256()
     with file.open("rb") as source:
-        for chunk in chunks_of(source, file.stat().st_size, run, f"Reading {file.name}"):
+        for chunk in chunks_of(source, file.stat().st_size, run or Run(), f"Reading {file.name}"):
             digest.update(chunk)
     return digest.hexdigest()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,17 +52,3 @@ class Layout:
 
     def _beside(self, ending: str) -> Path:
         return self.folder / HIDDEN / f"{self.filename}{ending}"
-
-
-def move_into_place(source: Path, target: Path) -> None:
-    """Give a finished file its name in one step that survives a power cut."""
-    with source.open("rb+") as file:
-        os.fsync(file.fileno())
-    os.replace(source, target)  # noqa: PTH105  the call whose promise to be atomic counts here
-    if os.name == "nt":  # folders cannot be opened there
-        return
-    folder = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from .layout import Layout, move_into_place
+from ...disk import move_into_place
+from .layout import Layout
 
 Signature = tuple[int, int, int, int]
 """Size [bytes], times of the last change of content and of state [ns], number on the disk."""

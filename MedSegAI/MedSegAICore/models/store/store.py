@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ...disk import move_into_place
 from ...engine.run import Run
 from ...errors import WeightsAltered, WeightsMissing
 from ..catalogue import ModelSpec
@@ -14,7 +15,7 @@ from ..weights import shipped_folders, weights_folders
 from ..weights_spec import WeightsSpec
 from .download import Download
 from .hashing import copy_hashed, hash_file
-from .layout import HIDDEN, INCOMING, Layout, move_into_place
+from .layout import HIDDEN, INCOMING, Layout
 from .locking import held
 from .part import PartFile, remove_part
 from .record import new_record, write_record
