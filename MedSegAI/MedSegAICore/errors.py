@@ -262,25 +262,25 @@ class FolderBusy(MedSegAIError):
 class NoRoom(MedSegAIError):
     """The disk is full."""
 
-    advice = "Free some space and run the same command again: it goes on where it was."
+    advice = "Free some space and start the same again: it goes on where it was."
 
 
 class ClusterRefused(MedSegAIError):
     """A cluster is not safe to use, or does not have what the work needs."""
 
-    advice = "Correct what the message names, then run the same command again."
+    advice = "Correct what the message names, then start the same again."
 
 
 class ClusterLost(MedSegAIError):
     """The scheduler of a cluster stopped or cannot be reached."""
 
-    advice = "Start it again and run the same command again: it goes on where it was."
+    advice = "Start it again, and then the same run: it goes on where it was."
 
 
 class WorkerLost(MedSegAIError):
     """The process that worked on a case ended, again and again; mostly because the memory was too small."""
 
-    advice = "Give each worker more memory, or take the case out, then run the same command with --retry."
+    advice = "Give each worker more memory, or take the case out, then try failures again (--retry)."
 
 
 class EngineLost(MedSegAIError):

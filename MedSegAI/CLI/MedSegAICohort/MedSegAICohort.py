@@ -7,6 +7,7 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
 try:
@@ -17,12 +18,10 @@ except ImportError:  # in the source tree, where nothing is installed
 
 from MedSegAICore.cohort.case_files import ENDINGS
 from MedSegAICore.cohort.case_loop import CaseReport
-from MedSegAICore.cohort.cluster import LocalPlan, RemotePlan
 from MedSegAICore.cohort.cluster_worker import cluster_of
 from MedSegAICore.cohort.cohort import Cohort
-from MedSegAICore.cohort.cohort_recipe import CohortRecipe, read_cohort_recipe, recipe_of_task
 from MedSegAICore.cohort.dry_run import dry_run
-from MedSegAICore.cohort.manifest import PROMPT_COLUMNS, Case, cases_in, read_manifest
+from MedSegAICore.cohort.options import CohortOptions
 from MedSegAICore.cohort.runner import run_cohort
 from MedSegAICore.cohort.summary import PAGE, TABLE
 from MedSegAICore.cohort.terminal import shown_progress
@@ -31,19 +30,15 @@ from MedSegAICore.command_line import (
     exit_code,
     optional_path,
     parameters_text,
-    parts,
     report_end,
     report_start,
     say,
     write_text,
 )
 from MedSegAICore.engine.run import CancelToken, Run
-from MedSegAICore.errors import InvalidRequest, MedSegAIError
-from MedSegAICore.label_files import wanted_labels
-from MedSegAICore.request import FewShotTask, PromptTask
+from MedSegAICore.errors import MedSegAIError
 
 NAME = "MedSegAI Cohort"
-GIBIBYTE = 1 << 30
 
 EXAMPLES = """examples:
   MedSegAICohort.py results --table cases.csv --recipe spleen.json
@@ -105,8 +100,8 @@ def run(options: argparse.Namespace, cancel: CancelToken) -> None:
     """Do what is missing, write the summary and say what failed."""
     began = time.perf_counter()
     report_start(NAME, "Reading")
-    plan = chosen_plan(options)
-    cohort = chosen_cohort(options)
+    chosen = chosen_options(options)
+    plan, cohort = chosen.plan(), chosen.cohort()
     with shown_progress() as progress:
         work = Run(progress, cancel)
         if options.dryRun:
@@ -121,68 +116,10 @@ def run(options: argparse.Namespace, cancel: CancelToken) -> None:
         raise MedSegAIError(message, f"The others are done; '{PAGE}' says why for each.")
 
 
-def chosen_plan(options: argparse.Namespace) -> LocalPlan | RemotePlan | None:
-    """Return who works; None for this process alone."""
-    if options.workers < 1 or options.memory < 0:
-        message = f"{options.workers} workers with {options.memory:g} GiB each cannot work."
-        raise InvalidRequest(message, "Give at least one worker, and a memory of 0 (an equal share) or more.")
-    if options.scheduler:
-        return RemotePlan(options.scheduler, options.certificates)
-    if options.workers == 1 and not options.memory:
-        return None
-    return LocalPlan(options.workers, int(options.memory * GIBIBYTE))
-
-
-def chosen_cohort(options: argparse.Namespace) -> Cohort:
-    """Return the cohort that the options describe."""
-    return Cohort(
-        chosen_cases(options),
-        chosen_recipe(options),
-        options.output,
-        tuple(dict.fromkeys(parts(options.formats))),
-        options.device,
-        {name: Path(file) for name, file in pairs(options.weights, "weights").items()},
-        options.retry,
-        options.verify,
-    )
-
-
-def chosen_cases(options: argparse.Namespace) -> tuple[Case, ...]:
-    """Return the cases of the table or of the folder."""
-    if bool(options.table) == bool(options.images):
-        message = "It is not clear which images to segment."
-        raise InvalidRequest(message, "Give either --table or --images.")
-    if options.table:
-        return read_manifest(options.table)
-    prompts = pairs(options.prompts, "prompts")
-    if strange := [name for name in prompts if name not in PROMPT_COLUMNS]:
-        message = f"There are no prompts of the kind '{strange[0]}'."
-        raise InvalidRequest(message, f"Choose from: {', '.join(PROMPT_COLUMNS)}.")
-    return cases_in(options.images, options.pattern, prompts)
-
-
-def chosen_recipe(options: argparse.Namespace) -> CohortRecipe:
-    """Return what is done with every image."""
-    if options.recipe and (options.modelFile or options.labels):
-        message = "A recipe holds support model and labels itself."
-        raise InvalidRequest(message, "Leave --modelFile and --labels out, or --recipe.")
-    if options.recipe:
-        return read_cohort_recipe(options.recipe)
-    wanted = wanted_labels(options.labels)
-    if options.modelFile:
-        labels = {name: value for name, value in wanted.items() if value is not None}
-        return recipe_of_task(FewShotTask(options.modelFile.absolute()), labels)
-    labels = {name: value or 1 for name, value in wanted.items()}
-    return recipe_of_task(PromptTask((), options.model), labels)
-
-
-def pairs(text: str, what: str) -> dict[str, str]:
-    """Return the parts of `a=b,c=d`."""
-    found = dict(part.partition("=")[::2] for part in parts(text))
-    if not all(found) or not all(found.values()):
-        message = f"The {what} '{text}' cannot be read."
-        raise InvalidRequest(message, "Write them as name=value, separated by commas.")
-    return found
+def chosen_options(options: argparse.Namespace) -> CohortOptions:
+    """Return what the parser has read."""
+    alike = {field.name for field in fields(CohortOptions)} - {"model_file"}
+    return CohortOptions(model_file=options.modelFile, **{name: getattr(options, name) for name in alike})
 
 
 def say_what_would_be_done(options: argparse.Namespace, cohort: Cohort, work: Run) -> None:
@@ -191,10 +128,10 @@ def say_what_would_be_done(options: argparse.Namespace, cohort: Cohort, work: Ru
     for line in found.lines(options.workers):
         say(line)
     if options.returnparameterfile:
-        fields = {"cases": len(found.found), "done": 0, "kept": len(found.found) - found.todo, "failures": 0}
+        counts = {"cases": len(found.found), "done": 0, "kept": len(found.found) - found.todo, "failures": 0}
         estimate = 0.0 if found.seconds is None else found.seconds * -(-found.todo // options.workers)
         rest = {"usedModel": "", "seconds": f"{estimate:.3f}", "warnings": found.measured, "page": ""}
-        write_text(options.returnparameterfile, parameters_text({**fields, **rest}))
+        write_text(options.returnparameterfile, parameters_text({**counts, **rest}))
 
 
 def tell(options: argparse.Namespace, reports: Sequence[CaseReport], seconds: float) -> None:
@@ -207,10 +144,10 @@ def tell(options: argparse.Namespace, reports: Sequence[CaseReport], seconds: fl
     say(f"'{options.output / PAGE}' shows what to look at first, '{TABLE}' holds all numbers. Not a medical device.")
     if options.returnparameterfile:
         models = sorted({report.record.model for report in reports if report.record})
-        fields = {"cases": len(reports), "done": counts["done"], "kept": counts["kept"], "failures": counts["failed"]}
+        numbers = {"cases": len(reports), "done": counts["done"], "kept": counts["kept"], "failures": counts["failed"]}
         rest = {"usedModel": ", ".join(models), "seconds": f"{seconds:.3f}", "warnings": " ".join(failures[:5])}
         page = {"page": (options.output / PAGE).absolute()}
-        write_text(options.returnparameterfile, parameters_text({**fields, **rest, **page}))
+        write_text(options.returnparameterfile, parameters_text({**numbers, **rest, **page}))
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ class CaseLoop:
         self._queue: deque[CaseJob] = deque(todo)
         self._total = len(todo)
         self._tries: dict[str, int] = {}
-        self._ended = 0
+        self._ended = self._failed = 0
 
     @property
     def reports(self) -> list[CaseReport]:
@@ -146,6 +146,7 @@ class CaseLoop:
             self._queue.append(outcome.job)
             return
         self._ended += 1
+        self._failed += 1
         self._reports[name] = self._quarantined(outcome.job, error)
 
     def _quarantined(self, job: CaseJob, error: dict[str, str]) -> CaseReport:
@@ -157,7 +158,8 @@ class CaseLoop:
         return CaseReport(job, "failed", failure=failure)
 
     def _in_words(self, seconds: float) -> str:
-        said = f"{self._ended} of {self._total}"
+        failed = f", {self._failed} failed" if self._failed else ""
+        said = f"{self._ended} of {self._total}{failed}"
         if self._ended in (0, self._total):
             return said
         return f"{said}, about {duration(seconds / self._ended * (self._total - self._ended))} left"

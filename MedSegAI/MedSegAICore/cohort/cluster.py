@@ -186,11 +186,13 @@ def security_of(plan: RemotePlan, distributed: Any) -> Any:
         return None
     if parts.scheme != "tls":
         message = f"The scheduler '{plan.address}' is on another computer and does not use TLS."
-        raise ClusterRefused(message, "Start it with certificates and give tls://host:port and --certificates FOLDER.")
+        raise ClusterRefused(
+            message, "Start it with certificates; give tls://host:port and --certificates (their folder)."
+        )
     files = [plan.certificates / name for name in CERTIFICATES] if plan.certificates else []
     if not files or not all(file.is_file() for file in files):
         message = f"TLS needs a folder with {', '.join(CERTIFICATES)}."
-        raise ClusterRefused(message, "Give it with --certificates.")
+        raise ClusterRefused(message, "Give the folder of the certificates (--certificates).")
     authority, certificate, key = map(str, files)
     return distributed.Security(
         tls_ca_file=authority, tls_client_cert=certificate, tls_client_key=key, require_encryption=True

@@ -46,9 +46,22 @@ def write_summary(folder: Path, reports: Sequence[CaseReport], title: str) -> No
     """Write the table and the page; raises `InvalidRequest` where that is not possible."""
     concerns = concerns_of(reports)
     write_text(folder / TABLE, table_text(reports, concerns))
-    order = sorted(range(len(reports)), key=lambda index: -sum(concern.weight for concern in concerns[index]))
-    reasons = [" ".join(concern.reason for concern in found) for found in concerns]
-    write_text(folder / PAGE, page_text(reports, reasons, order, title))
+    reasons = [_in_words(found) for found in concerns]
+    write_text(folder / PAGE, page_text(reports, reasons, _most_urgent_first(concerns), title))
+
+
+def looked_at_first(reports: Sequence[CaseReport]) -> list[tuple[CaseReport, str]]:
+    """Return the cases that should be looked at with the reason, the most urgent one first."""
+    concerns = concerns_of(reports)
+    return [(reports[index], _in_words(concerns[index])) for index in _most_urgent_first(concerns) if concerns[index]]
+
+
+def _most_urgent_first(concerns: Sequence[Sequence[Concern]]) -> list[int]:
+    return sorted(range(len(concerns)), key=lambda index: -sum(concern.weight for concern in concerns[index]))
+
+
+def _in_words(concerns: Sequence[Concern]) -> str:
+    return " ".join(concern.reason for concern in concerns)
 
 
 def concerns_of(reports: Sequence[CaseReport]) -> list[list[Concern]]:
@@ -84,8 +97,7 @@ def table_text(reports: Sequence[CaseReport], concerns: Sequence[Sequence[Concer
             quality = "" if part is None or part.quality is None else f"{part.quality:.3f}"
             cells += [f"{part.ml:.5g}", str(part.voxels), quality] if part else ["", "", ""]
         rest = [f"{record.total_seconds:.2f}", record.model, record.device, " ".join(record.warnings)] if record else []
-        reason = " ".join(concern.reason for concern in found)
-        row = [report.job.case.name, report.status, reason, *cells, *(rest or [""] * 4)]
+        row = [report.job.case.name, report.status, _in_words(found), *cells, *(rest or [""] * 4)]
         table.writerow([_as_text(cell) for cell in row])
     return text.getvalue()
 
