@@ -1,5 +1,7 @@
 """The visible module: what is installed, what is missing, and segmentation from the Python console."""
 
+from MedSegAILib.gui.fewshot_calls import FewShotCalls
+from MedSegAILib.gui.incontext_calls import InContextCalls
 from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import (
@@ -56,8 +58,8 @@ class MedSegAIWidget(ScriptedLoadableModuleWidget):
         self.panel.close()
 
 
-class MedSegAILogic(ScriptedLoadableModuleLogic):
-    """Segmentation of nodes for the Python console and other modules.
+class MedSegAILogic(FewShotCalls, InContextCalls, ScriptedLoadableModuleLogic):
+    """Segmentation of nodes for the Python console and other modules; its parts say what else it can do.
 
     >>> from MedSegAI import MedSegAILogic
     >>> logic = MedSegAILogic()
@@ -158,200 +160,6 @@ class MedSegAILogic(ScriptedLoadableModuleLogic):
 
         target = Target(volumeNode, segmentationNode, segmentName, editor)
         return NodeRun(target, list(prompts), settings, onResult, onError, onProgress)
-
-    def learn(self, examples, file=None, model="registered", progress=None, cancel=None):
-        """Learn from segmentations of the scene what `segmentLike` segments, and wait for it.
-
-        >>> report = logic.learn([(getNode("CT1"), getNode("Seg1")), (getNode("CT2"), getNode("Seg2"))])
-        >>> segmentIds, result = logic.segmentLike(getNode("CT3"), report)
-
-        Parameters
-        ----------
-        examples
-            Tuples (volume node, segmentation node) or (volume node, segmentation node, names of segments). Without
-            names the segments that all examples show are learned.
-        file
-            The support model to write; its name ends with `.safetensors`. None keeps it in the user's own folder.
-        model
-            Name in the catalogue, or "best" for whatever does best on the examples themselves, which takes longer.
-        progress, cancel
-            As for `segment`.
-
-        Returns
-        -------
-        FitReport
-            The file, the names of the structures and how well each example is segmented by what the others teach.
-
-        Raises
-        ------
-        MedSegAIError
-            What went wrong and what to do next; an example that cannot be used is named.
-        """
-        from MedSegAILib.gui.application_engine import WaitingEngine
-        from MedSegAILib.mrml.fewshot_console import learn
-
-        return learn(examples, file, model, WaitingEngine(), progress, cancel)
-
-    def startLearning(self, examples, file=None, model="registered", onResult=None, onError=None, onProgress=None):
-        """Do the same as `learn` without waiting for it.
-
-        Parameters
-        ----------
-        onResult
-            Called with the `FitReport`.
-        onError, onProgress
-            As for `start`.
-
-        Returns
-        -------
-        LearnRun
-            Its `cancel()` stops the run; an older file is still there then.
-
-        Raises
-        ------
-        MedSegAIError
-            The examples cannot be used; nothing was started and no callback is called.
-        """
-        from MedSegAILib.gui.node_run import LearnRun
-
-        return LearnRun(list(examples), {"file": file, "model": model}, onResult, onError, onProgress)
-
-    def segmentLike(
-        self, volumeNode, supportModel, segmentationNode=None, editor=None, progress=None, cancel=None, **settings
-    ):
-        """Segment what examples have taught, wait for it, and write every structure into the segment of its name.
-
-        All structures are one step of undo. If it fails, the scene is as it was.
-
-        Parameters
-        ----------
-        volumeNode
-            The scalar volume; it may be under linear transforms.
-        supportModel
-            What `learn` has returned, or the path of its file.
-        segmentationNode, editor, progress, cancel
-            As for `segment`.
-        **settings
-            Further fields of `MedSegAICore.FewShotTask`: sha256, model, threshold, clean_up.
-
-        Returns
-        -------
-        segmentIds, result
-            Name of every structure -> its segment (None if nothing was found of it), and the `SegmentationResult`.
-
-        Raises
-        ------
-        MedSegAIError
-            What went wrong and what to do next.
-        """
-        from MedSegAILib.gui.application_engine import WaitingEngine
-        from MedSegAILib.mrml.fewshot_console import segmentLike
-
-        return segmentLike(
-            volumeNode, supportModel, segmentationNode, WaitingEngine(), editor, progress, cancel, **settings
-        )
-
-    def startLike(
-        self,
-        volumeNode,
-        supportModel,
-        segmentationNode=None,
-        editor=None,
-        onResult=None,
-        onError=None,
-        onProgress=None,
-        **settings,
-    ):
-        """Do the same as `segmentLike` without waiting for it.
-
-        Parameters
-        ----------
-        onResult
-            Called with the id of every structure's segment by its name, and the result.
-        onError, onProgress
-            As for `start`.
-
-        Returns
-        -------
-        LikeRun
-            As for `start`.
-
-        Raises
-        ------
-        MedSegAIError
-            The volume cannot be used; nothing was started and no callback is called.
-        """
-        from MedSegAILib.gui.node_run import LikeRun, Target
-
-        target = Target(volumeNode, segmentationNode, editor=editor)
-        return LikeRun(target, supportModel, settings, onResult, onError, onProgress)
-
-    def addToTask(self, library, task, volumeNode, segmentationNode, names=None, plane=None):
-        """Add what is drawn on a volume to a task that `segmentInContext` segments by.
-
-        >>> logic.addToTask("/data/tasks", "liver", getNode("CT1"), getNode("Seg1"))
-
-        Parameters
-        ----------
-        library
-            Folder of tasks; it is made if it is not there.
-        task
-            Name of the task. A new one gets the structures of this example.
-        volumeNode, segmentationNode
-            The volume and what is drawn on it.
-        names
-            Names of the segments; None takes those that the task has, and of a new task all that are not empty.
-        plane
-            A `MedSegAICore.SlicePlane`, to store that slice only.
-
-        Returns
-        -------
-        str
-            The example's identifier in the task.
-
-        Raises
-        ------
-        MedSegAIError
-            What went wrong and what to do next.
-        """
-        from MedSegAILib.mrml.incontext_console import addToTask
-
-        return addToTask(library, task, volumeNode, segmentationNode, names, plane)
-
-    def segmentInContext(
-        self, volumeNode, library, task, segmentationNode=None, editor=None, progress=None, cancel=None, **settings
-    ):
-        """Segment what the examples of a task show, as `segmentLike` does; the arguments are those of both.
-
-        >>> segmentIds, result = logic.segmentInContext(getNode("CT2"), "/data/tasks", "liver")
-
-        Further `settings` are the fields of `MedSegAICore.InContextTask`: digest, model, labels, scope, window,
-        options, threshold, clean_up. With a `SliceScope` one slice is segmented, and only there segments change.
-        """
-        from MedSegAILib.gui.application_engine import WaitingEngine
-        from MedSegAILib.mrml.incontext_console import segmentInContext
-
-        return segmentInContext(
-            volumeNode, library, task, segmentationNode, WaitingEngine(), editor, progress, cancel, **settings
-        )
-
-    def startInContext(
-        self,
-        volumeNode,
-        library,
-        task,
-        segmentationNode=None,
-        editor=None,
-        onResult=None,
-        onError=None,
-        onProgress=None,
-        **settings,
-    ):
-        """Do the same as `segmentInContext` without waiting for it; callbacks and run are as for `startLike`."""
-        from MedSegAILib.gui.node_run import ContextRun, Target
-
-        target = Target(volumeNode, segmentationNode, editor=editor)
-        return ContextRun(target, library, task, settings, onResult, onError, onProgress)
 
     def modelStore(self, progress=None, cancel=None):
         """Return the model files on this computer, to get, verify, remove and bundle them.
