@@ -313,6 +313,13 @@ class DiffusionTask:
         Probability (0, 1) of the consensus from which a voxel is inside.
     clean_up
         Options for the consensus; the candidates stay as they were drawn.
+    candidate
+        The answer is this mask, counted from 1, of which the first is the most typical; 0 is their consensus.
+
+    Raises
+    ------
+    InvalidRequest
+        There are not so many masks, or the threshold is none.
     """
 
     prompts: tuple[Prompt, ...]
@@ -322,10 +329,14 @@ class DiffusionTask:
     options: SamplingOptions = field(default_factory=SamplingOptions)
     threshold: float = 0.5
     clean_up: CleanUp = field(default_factory=CleanUp)
+    candidate: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "prompts", tuple(self.prompts))
         _check_threshold(self.threshold)
+        if not 0 <= self.candidate <= self.options.samples:
+            message = f"Of {self.options.samples} masks number {self.candidate} is asked for."
+            raise InvalidRequest(message, f"Choose 0 for their consensus, or 1 to {self.options.samples}.")
 
 
 Task = PromptTask | FewShotTask | InContextTask | DiffusionTask

@@ -181,6 +181,7 @@ def _diffusion_to_dict(task: DiffusionTask) -> Plain:
         },
         "threshold": float(task.threshold),
         "clean_up": _clean_up_to_dict(task.clean_up),
+        "candidate": int(task.candidate),
     }
 
 
@@ -193,6 +194,7 @@ def _diffusion_task(fields: Fields) -> Task:
         options=_sampling_from_fields(fields.part("options")),
         threshold=fields.number("threshold"),
         clean_up=_clean_up_from_fields(fields.part("clean_up")),
+        candidate=fields.whole_number("candidate"),
     )
 
 

@@ -13,6 +13,7 @@ from MedSegAICore.engine.engine import Engine
 from MedSegAICore.engine.provenance import provenance_of
 from MedSegAICore.engine.run import Run
 from MedSegAICore.errors import OutOfDeviceMemory
+from MedSegAICore.geometry import VolumeGeometry
 from MedSegAICore.models.catalogue import ModelSpec
 from MedSegAICore.models.weights_spec import WeightsSpec
 from MedSegAICore.prompt.segmenter import PROMPT_KINDS, Capabilities, SliceAnswer, SliceImage, SlicePrompts
@@ -42,6 +43,15 @@ def noisy(model: FakeModel, run: Run) -> None:
 def obedient(model: FakeModel, run: Run) -> None:
     for step in range(3000):
         run.step(step / 3000, f"step {step}")
+        time.sleep(STEP_SECONDS)
+
+
+def showing(model: FakeModel, run: Run) -> None:
+    """Show in every step a patch with the number of the step."""
+    geometry = VolumeGeometry.from_components((1, 2, 2))
+    for step in range(3000):
+        run.step(step / 3000, f"step {step}")
+        run.preview(lambda step=step: VolumePatch.whole(np.full((1, 2, 2), step, np.float32), geometry))
         time.sleep(STEP_SECONDS)
 
 
@@ -80,7 +90,7 @@ def insatiable(model: FakeModel, run: Run) -> None:
     raise MemoryError
 
 
-WORKS = (quick, small, noisy, obedient, deaf, stuck, busy, crashing, faulty, greedy, insatiable)
+WORKS = (quick, small, noisy, obedient, showing, deaf, stuck, busy, crashing, faulty, greedy, insatiable)
 BEHAVIOURS = {work.__name__: work for work in WORKS}
 
 

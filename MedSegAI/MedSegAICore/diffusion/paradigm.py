@@ -19,10 +19,10 @@ from ..prompts import MaskPrompt, Prompt
 from ..request import DiffusionTask, SegmentationRequest
 from ..result import SegmentationResult
 from ..task_fields import task_to_dict
-from ..volume import VolumePatch
+from ..volume import Bounds, VolumePatch
 from .cost import predicted_seconds
 from .region import Picture, Region, region_of
-from .sampling import Denoiser, Drawing, draw
+from .sampling import Denoiser, Drawing, OnStep, draw
 
 DRAWING = 0.95
 """Share of the time for the network."""
@@ -43,7 +43,8 @@ class DiffusionModel(Denoiser, Protocol):
 def segment_by_diffusion(request: SegmentationRequest, model: DiffusionModel, run: Run) -> SegmentationResult:
     """Draw plausible masks of what the prompts lie around.
 
-    The mask is cut from the consensus; the candidates are all masks that were drawn, the most typical one first.
+    The mask is cut from the consensus; the candidates are all masks that were drawn, the most typical one first. The
+    probability covers all that the network saw, so that it tells what was decided about.
 
     Parameters
     ----------
@@ -66,16 +67,27 @@ def segment_by_diffusion(request: SegmentationRequest, model: DiffusionModel, ru
     began = time.perf_counter()
     request.image.take_fingerprint(run.check)
     task, region, drawing = _prepared(request, model)
-    drawn = draw(drawing, run.part(0.0, DRAWING))
+    drawn = draw(drawing, run.part(0.0, DRAWING), _shower(request, region, run))
     run.step(DRAWING, "Comparing the masks")
     samples = [region.back(sample) for sample in drawn]
-    return _result(request, task, model, samples, began)
+    return _result(request, task, model, samples, region.seen(model.size), began)
 
 
 def seconds_for(request: SegmentationRequest, model: DiffusionModel, run: Run) -> float:
     """Return how long the request will take [s], from one pass of the network; raises as `segment_by_diffusion`."""
     run.check()
     return predicted_seconds(_prepared(request, model)[2])
+
+
+def _shower(request: SegmentationRequest, region: Region, run: Run) -> OnStep:
+    """Return what shows after a step the mean of the masks, as it is expected from there."""
+    pictures = len(region.grids)
+
+    def mean(masks: Tensor) -> VolumePatch:
+        expected = masks.reshape(-1, pictures, *masks.shape[1:]).mean(dim=0).numpy()
+        return _half(region.back(expected).tight().in_storage_order(request.image.geometry))
+
+    return lambda _number, masks: run.preview(lambda: mean(masks))
 
 
 def _prepared(request: SegmentationRequest, model: DiffusionModel) -> tuple[DiffusionTask, Region, Drawing]:
@@ -98,7 +110,12 @@ def _canonical(prompt: Prompt) -> Prompt:
 
 
 def _result(
-    request: SegmentationRequest, task: DiffusionTask, model: DiffusionModel, samples: list[VolumePatch], began: float
+    request: SegmentationRequest,
+    task: DiffusionTask,
+    model: DiffusionModel,
+    samples: list[VolumePatch],
+    seen: Bounds,
+    began: float,
 ) -> SegmentationResult:
     stored, options = request.image.geometry, task.options
     stacked, place = _stacked(samples)
@@ -106,10 +123,15 @@ def _result(
     mask = cleaned(replace(place, array=agreed.array >= task.threshold), task.clean_up)
     unsure = deviation(stacked) if options.uncertainty == "deviation" else entropy(stacked.mean(axis=0))
     candidates = by_agreement([replace(place, array=sample >= np.float32(0.5)).tight() for sample in stacked])
+    if task.candidate:
+        mask = candidates[task.candidate - 1]
+        agreed = replace(mask, array=mask.array.astype(np.float32))
+    offset = (seen[0].start, seen[1].start, seen[2].start)
+    decided = replace(agreed, array=agreed.within(seen), offset=offset)
     empty = () if mask.array.any() else ("Nothing was found. Look at the candidates, or draw another box.",)
     return SegmentationResult(
         mask=mask.in_storage_order(stored),
-        probability=_half(agreed.in_storage_order(stored)),
+        probability=_half(decided.in_storage_order(stored)),
         provenance=provenance_of(task_to_dict(task), request.image, model, time.perf_counter() - began),
         candidates=tuple(candidate.in_storage_order(stored) for candidate in candidates),
         uncertainty=_half(replace(place, array=unsure).in_storage_order(stored)),

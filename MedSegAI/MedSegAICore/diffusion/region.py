@@ -16,7 +16,7 @@ from ..prompt.on_slice import has_positive, prompts_on_slice
 from ..prompt.segmenter import SlicePrompts
 from ..prompts import BoxPrompt, LassoPrompt, Prompt
 from ..request import IntensityWindow, SliceScope, VolumeScope
-from ..volume import ImageVolume, VolumePatch, combined
+from ..volume import Bounds, ImageVolume, VolumePatch, combined
 
 Float32 = NDArray[np.float32]
 
@@ -108,6 +108,10 @@ class Region:
         found = [patch for patch in pasted if patch.array.size]
         return combined(found or pasted[:1], np.maximum)
 
+    def seen(self, size: int) -> Bounds:
+        """Return the box of the canonical image that a network of this size sees: all that it decides about."""
+        return self.back(np.ones((len(self.grids), size, size), dtype=np.float32)).bounds
+
     def _enlarged(self, grid: SliceGrid, picture: Float32) -> Float32:
         """Return a square as a picture of the whole slice."""
         size = len(picture)
@@ -116,8 +120,11 @@ class Region:
             (np.arange(length) - middle) / step + (size - 1) / 2
             for length, middle, step in zip(grid.shape, self.middle, pixel, strict=True)
         ]
-        places = np.stack(np.meshgrid(*inside, indexing="ij"))
-        return np.asarray(ndimage.map_coordinates(picture, places, order=1, mode="constant"), dtype=np.float32)
+        met = [np.flatnonzero((places >= 0) & (places <= size - 1)) for places in inside]
+        places = np.stack(np.meshgrid(*(line[used] for line, used in zip(inside, met, strict=True)), indexing="ij"))
+        enlarged = np.zeros(grid.shape, dtype=np.float32)
+        enlarged[np.ix_(*met)] = ndimage.map_coordinates(picture, places, order=1)
+        return enlarged
 
 
 def region_of(

@@ -25,7 +25,7 @@ from ..result import SegmentationResult
 from .cache import GIBIBYTE, ByteBoundedCache
 from .loaded_models import LoadedModels, file_state
 from .memory import is_out_of_memory
-from .run import CancelToken, ProgressCallback, Run
+from .run import CancelToken, PreviewCallback, ProgressCallback, Run
 from .threads import one_linear_algebra_thread
 
 if TYPE_CHECKING:
@@ -105,6 +105,7 @@ class Engine:
         request: SegmentationRequest,
         progress: ProgressCallback | None = None,
         cancel: CancelToken | None = None,
+        preview: PreviewCallback | None = None,
     ) -> SegmentationResult:
         """Return the answer to `request`.
 
@@ -116,6 +117,8 @@ class Engine:
             Called with a fraction [0, 1] and a few words.
         cancel
             Stops the run at its next step.
+        preview
+            Called while a `DiffusionTask` runs with what makes a preview of its masks: their mean as it is expected.
 
         Raises
         ------
@@ -132,7 +135,7 @@ class Engine:
         MedSegAIError
             Any other named error about the image, the prompts or the settings.
         """
-        run = Run(cancel=cancel or CancelToken()) if progress is None else Run(progress, cancel or CancelToken())
+        run = Run.of(progress, cancel, preview)
         spec = self._spec_of_task(request.task)
         run.check()
         segment = _load(PARADIGMS[spec.paradigm], spec.name)
@@ -162,7 +165,7 @@ class Engine:
         """
         from ..fewshot.fit import BEST
 
-        run = Run(cancel=cancel or CancelToken()) if progress is None else Run(progress, cancel or CancelToken())
+        run = Run.of(progress, cancel)
         if request.model == BEST:
             learn_best: Callable[..., FitReport] = _load(LEARN_BEST, BEST)
             best = learn_best(request, self._ready_learners(), run)
@@ -185,7 +188,7 @@ class Engine:
         if not isinstance(request.task, DiffusionTask):
             message = "How long this takes is not known before."
             raise InvalidRequest(message, "Ask for the time of a DiffusionTask.")
-        spec, run = self._spec_of_task(request.task), Run(cancel=cancel or CancelToken())
+        spec, run = self._spec_of_task(request.task), Run.of(None, cancel)
         predict: Callable[..., float] = _load(PREDICT_SECONDS, spec.name)
         seconds: float = self._run(spec, lambda model: predict(request, model, run))
         return seconds

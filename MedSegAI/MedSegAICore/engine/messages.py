@@ -1,9 +1,10 @@
 """Messages between the application and the engine process, as frames.
 
-The application sends `configure`, `volume`, `segment`, `fit`, `cancel` and `memory`; the engine process answers with
-`hello`, `progress`, `result`, `fitted`, `error`, `need_volume` and `memory`. A volume goes before the requests that
-name it by its fingerprint, and only once. Requests carry a number; every number is answered by exactly one `result`,
-`fitted`, `error` or `need_volume`.
+The application sends `configure`, `volume`, `segment`, `predict`, `fit`, `look`, `cancel` and `memory`; the engine
+process answers with `hello`, `progress`, `preview`, `result`, `predicted`, `fitted`, `error`, `need_volume` and
+`memory`. A volume goes before the requests that name it by its fingerprint, and only once. Requests carry a number;
+every number is answered by exactly one `result`, `predicted`, `fitted`, `error` or `need_volume`. Each `look` is
+answered by one `preview` at most, so that there is never more than one on its way, and none that nobody waits for.
 """
 
 from __future__ import annotations
@@ -53,8 +54,49 @@ def segment_message(number: int, request: SegmentationRequest) -> Frame:
     return Frame(header)
 
 
+def predict_message(number: int, request: SegmentationRequest) -> Frame:
+    """Return the message that asks how long a request will take; otherwise as `segment_message`."""
+    return Frame({**segment_message(number, request).header, "type": "predict"})
+
+
+def predicted_message(number: int, seconds: float) -> Frame:
+    """Return the message that ends `predict` number with the time [s]."""
+    return Frame({"type": "predicted", "number": number, "seconds": float(seconds)})
+
+
+def read_predicted_message(frame: Frame) -> float:
+    """Return the time [s] that `predicted_message` told; `EngineFault` if the message is damaged."""
+    fields = Fields(frame.header, "predicted", EngineFault)
+    fields.choice("type", ("predicted",))
+    fields.whole_number("number")
+    seconds = fields.number("seconds")
+    fields.finish()
+    return seconds
+
+
+def look_message(number: int) -> Frame:
+    """Return the message that asks for a preview of request `number`, once there is a newer one."""
+    return Frame({"type": "look", "number": number})
+
+
+def preview_message(number: int, patch: VolumePatch) -> Frame:
+    """Return the message that shows what request `number` is becoming."""
+    payload: list[bytes] = []
+    return Frame({"type": "preview", "number": number, "patch": patch_to_dict(patch, payload)}, b"".join(payload))
+
+
+def read_preview_message(frame: Frame) -> VolumePatch:
+    """Return what `preview_message` showed; `EngineFault` if the message is damaged."""
+    fields = Fields(frame.header, "preview", EngineFault)
+    fields.choice("type", ("preview",))
+    fields.whole_number("number")
+    patch = patch_from_fields(fields.part("patch"), frame.payload)
+    fields.finish()
+    return patch
+
+
 def read_segment_message(frame: Frame, image: ImageVolume) -> SegmentationRequest:
-    """Return the request that `segment_message` described, on `image`."""
+    """Return the request that `segment_message` or `predict_message` described, on `image`."""
     header = frame.header
     return SegmentationRequest(image, task_from_dict(header["task"]), header["segment"], header["generation"])
 

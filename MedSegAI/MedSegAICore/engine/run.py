@@ -1,14 +1,21 @@
-"""Progress and cancel of one run, as every long loop sees them."""
+"""Progress, previews and cancel of one run, as every long loop sees them."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ..errors import Cancelled
 
+if TYPE_CHECKING:
+    from ..volume import VolumePatch
+
 ProgressCallback = Callable[[float, str], None]
+
+PreviewCallback = Callable[[Callable[[], "VolumePatch"]], None]
+"""Called with what makes a preview, a probability on the grid of the image: it costs nothing unless it is made."""
 
 
 class CancelToken:
@@ -31,6 +38,10 @@ def _silent(_fraction: float, _message: str) -> None:
     """Ignore progress."""
 
 
+def _unseen(_make: Callable[[], VolumePatch]) -> None:
+    """Make no preview."""
+
+
 @dataclass(frozen=True)
 class Run:
     """What a running job reports to and listens to.
@@ -41,10 +52,20 @@ class Run:
         Called with a fraction [0, 1] and a few words.
     cancel
         The token that stops the job.
+    preview
+        Called when there is something new to see of what is becoming.
     """
 
     progress: ProgressCallback = _silent
     cancel: CancelToken = field(default_factory=CancelToken)
+    preview: PreviewCallback = _unseen
+
+    @classmethod
+    def of(
+        cls, progress: ProgressCallback | None, cancel: CancelToken | None, preview: PreviewCallback | None = None
+    ) -> Run:
+        """Return a run of which nobody needs to hear."""
+        return cls(progress or _silent, cancel or CancelToken(), preview or _unseen)
 
     def step(self, fraction: float, message: str = "") -> None:
         """Report progress; raise `Cancelled` if the job should stop."""
@@ -63,4 +84,4 @@ class Run:
         def scaled(fraction: float, message: str) -> None:
             self.progress(start + (end - start) * fraction, message)
 
-        return Run(scaled, self.cancel)
+        return Run(scaled, self.cancel, self.preview)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import Cancelled, EngineFault, MedSegAIError
-from ..volume import ImageVolume
+from ..volume import ImageVolume, VolumePatch
 from .cache import GIBIBYTE
 from .engine import Engine
 from .fit_messages import fitted_message, images_of_fit, read_fit_message
@@ -24,18 +24,20 @@ from .messages import (
     hello_message,
     memory_message,
     need_volume_message,
+    predicted_message,
+    preview_message,
     progress_message,
     read_segment_message,
     result_message,
 )
 from .provenance import versions_in_use
-from .run import CancelToken, ProgressCallback
+from .run import CancelToken, PreviewCallback, ProgressCallback
 from .threads import threads_in_use
 
 READ_SIZE = 1 << 16
 VOLUMES_LIMIT = 16
 """Volumes kept mapped; a request for one that was dropped asks for it again."""
-JOBS = ("segment", "fit")
+JOBS = ("segment", "predict", "fit")
 """Messages that ask for work."""
 PROGRESS_INTERVAL = 0.05
 """Shortest time between two progress messages of a job [s]."""
@@ -69,6 +71,7 @@ class Job:
 
     cancel: CancelToken = field(default_factory=CancelToken)
     started: bool = False
+    is_watched: bool = False  # whether the application waits for a preview
 
 
 class Service:
@@ -110,10 +113,13 @@ class Service:
             os._exit(status)
 
     def _sort(self, frame: Frame) -> None:
-        """Queue a message for the main thread, or act on it at once if it is a cancel."""
+        """Queue a message for the main thread, or act on it at once if it is about a job that may be at work."""
         kind, number = frame.header["type"], frame.header.get("number", 0)
         if kind == "cancel":
             self._cancel(number)
+            return
+        if kind == "look":
+            self._look(number)
             return
         if kind in JOBS:
             with self._jobs_lock:
@@ -132,6 +138,12 @@ class Service:
         # it waits behind another job, which must not delay the answer
         message = "The run was cancelled before it began."
         self._channel.write(error_message(number, Cancelled(message)))
+
+    def _look(self, number: int) -> None:
+        with self._jobs_lock:
+            job = self._jobs.get(number)
+            if job is not None:
+                job.is_watched = True
 
     def _handle(self, frame: Frame) -> None:
         kind = frame.header["type"]
@@ -200,7 +212,20 @@ class Service:
         if frame.header["type"] == "fit":
             return fitted_message(number, self._engine.fit(read_fit_message(frame, images), report, job.cancel))
         request = read_segment_message(frame, images[frame.header["image"]])
-        return result_message(number, self._engine.segment(request, report, job.cancel))
+        if frame.header["type"] == "predict":
+            return predicted_message(number, self._engine.predicted_seconds(request, job.cancel))
+        answer = self._engine.segment(request, report, job.cancel, self._previewer(number, job))
+        return result_message(number, answer)
+
+    def _previewer(self, number: int, job: Job) -> PreviewCallback:
+        """Return what sends a preview if the application waits for one; it asks for the next when it has seen it."""
+
+        def preview(make: Callable[[], VolumePatch]) -> None:
+            if job.is_watched:
+                job.is_watched = False
+                self._channel.write(preview_message(number, make()))
+
+        return preview
 
     def _reporter(self, number: int) -> ProgressCallback:
         last_report = -PROGRESS_INTERVAL

@@ -175,6 +175,41 @@ def test_progress_names_the_steps_and_a_run_can_be_stopped(engine, ball):
     assert list(dict.fromkeys(told)) == ["Step 1 of 4", "Step 2 of 4", "Step 3 of 4"]
 
 
+def test_the_mean_of_the_masks_can_be_looked_at_after_every_step(engine, ball):
+    shown = []
+    options = replace(FEW, combine="mean")
+    result = engine.segment(asked(ball, options=options), preview=lambda make: shown.append(make()))
+    assert len(shown) == FEW.steps
+    assert all(patch.geometry.matches(ball.geometry) for patch in shown)
+    np.testing.assert_allclose(shown[-1].full(), result.probability.full(), atol=1e-3)
+    assert not np.allclose(shown[0].full(), shown[-1].full(), atol=1e-3)
+
+
+def test_nothing_is_made_of_a_preview_that_nobody_wants(engine, ball):
+    offered = []
+    result = engine.segment(asked(ball), preview=offered.append)
+    assert len(offered) == FEW.steps
+    np.testing.assert_array_equal(result.mask.full(), engine.segment(asked(ball)).mask.full())
+
+
+def test_the_probability_covers_all_that_was_looked_at(engine, ball):
+    plane = SlicePlane.of_slice(ball.geometry, 0, 5)
+    whole, one = engine.segment(asked(ball)), engine.segment(asked(ball, scope=SliceScope(plane)))
+    assert whole.probability.array.shape == (6, 36, 36)  # 15 mm by 25.6 mm
+    assert one.probability.array.shape == (1, 36, 36)
+
+
+def test_a_candidate_is_made_again_from_its_recipe(engine, ball):
+    result = engine.segment(asked(ball))
+    recipe = Recipe.from_result(result)
+    recipe = Recipe.from_json(replace(recipe, task=replace(recipe.task, candidate=2)).to_json())
+    again = engine.segment(recipe.request(ball))
+    np.testing.assert_array_equal(again.mask.full(), result.candidates[1].full())
+    np.testing.assert_array_equal(again.probability.full() >= 0.5, again.mask.full())
+    with pytest.raises(InvalidRequest, match="number 4"):
+        asked(ball, candidate=4)
+
+
 def test_the_time_is_predicted_from_one_pass(engine, ball):
     few, many = (engine.predicted_seconds(asked(ball, options=replace(FEW, steps=steps))) for steps in (2, 100))
     assert 0 < few < many

@@ -8,13 +8,22 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fakes.compare import assert_same_apart_from_versions
 from fakes.models import fake_engine
 from fakes.requests import a_request, written
 from MedSegAICore.engine import child as product_child
 from MedSegAICore.engine.frames import Frame, FrameReader, encode_frame
-from MedSegAICore.engine.messages import cancel_message, configure_message, read_result_message, segment_message
+from MedSegAICore.engine.messages import (
+    cancel_message,
+    configure_message,
+    look_message,
+    predict_message,
+    read_preview_message,
+    read_result_message,
+    segment_message,
+)
 from MedSegAICore.engine.service import VOLUMES_LIMIT
 from MedSegAICore.errors import Cancelled, EngineFault, InvalidRequest, error_from_message
 
@@ -130,6 +139,32 @@ def test_progress_messages_are_few(start) -> None:
         count += 1
 
     assert count <= 14  # the job makes 30 steps in that time
+
+
+def test_a_preview_is_sent_when_it_is_asked_for_and_only_then(start) -> None:
+    child = start()
+    child.ask(1, a_request("showing"))
+    before = [child.hear() for _ in range(3)]
+    child.send(look_message(1), look_message(99))
+
+    shown = read_preview_message(child.hear_about(1, kinds=("preview",)))
+    after = [child.hear() for _ in range(3)]
+    child.send(look_message(1))
+    newer = read_preview_message(child.hear_about(1, kinds=("preview",)))
+
+    assert {frame.header["type"] for frame in (*before, *after)} == {"progress"}
+    assert shown.array.dtype == np.float32
+    assert 0 < shown.array[0, 0, 0] < newer.array[0, 0, 0]
+
+
+def test_a_job_whose_time_is_not_known_before_says_so(start) -> None:
+    child, request = start(), a_request("quick")
+    child.send(written(request.image, child.folder), predict_message(1, request))
+
+    error = error_from_message(child.hear_about(1).header["error"])
+
+    assert isinstance(error, InvalidRequest)
+    assert "not known before" in error.message
 
 
 def test_a_waiting_job_is_cancelled_at_once_and_the_running_one_goes_on(start) -> None:

@@ -9,7 +9,17 @@ from fakes.compare import assert_same
 from fakes.models import fake_engine
 from fakes.requests import a_request
 from MedSegAICore.engine.frames import Frame, FrameReader, encode_frame
-from MedSegAICore.engine.messages import read_result_message, read_segment_message, result_message, segment_message
+from MedSegAICore.engine.messages import (
+    predict_message,
+    predicted_message,
+    preview_message,
+    read_predicted_message,
+    read_preview_message,
+    read_result_message,
+    read_segment_message,
+    result_message,
+    segment_message,
+)
 from MedSegAICore.errors import EngineFault, MedSegAIError
 from MedSegAICore.volume import VolumePatch
 
@@ -63,6 +73,30 @@ def test_a_request_comes_back_on_its_image() -> None:
     back = read_segment_message(sent(segment_message(3, request)), request.image)
 
     assert_same(back, request)
+
+
+def test_a_question_for_the_time_and_its_answer_come_back() -> None:
+    request = a_request("quick", segment="liver", generation=7)
+
+    assert_same(read_segment_message(sent(predict_message(3, request)), request.image), request)
+    assert read_predicted_message(sent(predicted_message(3, 2.5))) == 2.5
+
+
+def test_a_preview_comes_back(result) -> None:
+    assert_same(read_preview_message(sent(preview_message(3, result.probability))), result.probability)
+
+
+@pytest.mark.parametrize("damage", [{"seconds": "long"}, {"type": "result"}, {"colour": "red"}])
+def test_a_damaged_time_is_refused(damage) -> None:
+    with pytest.raises(EngineFault):
+        read_predicted_message(Frame(predicted_message(3, 2.5).header | damage))
+
+
+def test_a_damaged_preview_is_refused(result) -> None:
+    frame = preview_message(3, result.probability)
+
+    with pytest.raises(EngineFault):
+        read_preview_message(Frame(frame.header, frame.payload[:-1]))
 
 
 @pytest.mark.parametrize(
