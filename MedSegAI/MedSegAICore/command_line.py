@@ -6,9 +6,9 @@ import json
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 from xml.sax.saxutils import escape
 
 import numpy as np
@@ -16,17 +16,18 @@ import numpy as np
 from .engine.run import CancelToken
 from .errors import InvalidRequest, MedSegAIError
 from .images import whole_files
+from .label_files import is_segmentation
 from .recipe import Recipe, task_from_dict
 from .request import DiffusionTask, FewShotTask, InContextTask, PromptTask, Task
 from .result import SegmentationResult
 
-Kind = TypeVar("Kind", PromptTask, FewShotTask, InContextTask)
+Kind = TypeVar("Kind", PromptTask, FewShotTask, InContextTask, DiffusionTask)
 
 ORIGINS: dict[type[Task], tuple[str, str]] = {
     PromptTask: ("was prompted", "Run it with MedSegAIPrompt."),
     FewShotTask: ("was learned from examples", "Run it with MedSegAIFewShot."),
     InContextTask: ("follows the examples of a task", "Run it with MedSegAIInContext."),
-    DiffusionTask: ("was drawn by a diffusion model", "Run it in Python: Engine().segment(recipe.request(image))."),
+    DiffusionTask: ("was drawn by a diffusion model", "Run it with MedSegAIDiffusion."),
 }
 """How results come about, and what runs their recipes again."""
 
@@ -118,8 +119,8 @@ def exit_code(command: Callable[[], None], *, verbose: bool) -> int:
     return 0
 
 
-def report_text(result: SegmentationResult, warnings: Sequence[str]) -> str:
-    """Return the values that come back to Slicer, one on each line."""
+def report_text(result: SegmentationResult, warnings: Sequence[str], more: Mapping[str, object] | None = None) -> str:
+    """Return the values that come back to Slicer, and more of them by name, one on each line."""
     voxels = int(np.count_nonzero(result.mask.array))
     fields = {
         "voxels": voxels,
@@ -128,7 +129,7 @@ def report_text(result: SegmentationResult, warnings: Sequence[str]) -> str:
         "seconds": f"{result.provenance.seconds:.3f}",
         "warnings": " ".join(warnings),
     }
-    return parameters_text(fields)
+    return parameters_text({**fields, **(more or {})})
 
 
 def parameters_text(fields: Mapping[str, object]) -> str:
@@ -180,6 +181,26 @@ def recipe_differences(recipe: Recipe, result: SegmentationResult) -> list[str]:
     if (recipe.device, recipe.threads) != (made.device, made.threads):
         found.append("The recipe was made on another device or with another number of threads.")
     return found
+
+
+def check_new_files(files: Iterable[Path | None], *, overwrite: bool) -> None:
+    """Raise `InvalidRequest` where one of the files could not be written, or is there and may not be replaced."""
+    for file in files:
+        if file and not file.absolute().parent.is_dir():
+            refuse(f"There is no folder '{file.parent}'.", "Choose an existing folder.")
+        if file and file.exists() and not overwrite:
+            refuse(f"'{file.name}' is there already.", "Choose another name, or replace it with --overwrite.")
+
+
+def check_segmentation_name(file: Path | None) -> None:
+    """Raise `InvalidRequest` unless the file, if there is one, is called like a segmentation."""
+    if file and not is_segmentation(file):
+        refuse(f"'{file.name}' is not the name of a segmentation.", "End it with .seg.nrrd.")
+
+
+def refuse(message: str, advice: str) -> NoReturn:
+    """Raise `InvalidRequest`."""
+    raise InvalidRequest(message, advice)
 
 
 def write_text(file: Path, text: str) -> None:

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,6 +98,29 @@ def process(script):
         return subprocess.run(line, capture_output=True, text=True, timeout=120)
 
     return run
+
+
+@pytest.fixture
+def promised(script):
+    """Names of the values that the description of the command promises to report."""
+    return set(parameters_of(script)) - set(inputs_of(script))
+
+
+def description_of(script):
+    """Return the XML beside a script."""
+    return ElementTree.parse(script.with_suffix(".xml")).getroot()  # noqa: S314  our own file
+
+
+def parameters_of(script):
+    """Return everything that the XML beside a script describes, by name."""
+    found = description_of(script).findall("parameters/*")
+    return {one.findtext("name"): one for one in found if one.find("name") is not None}
+
+
+def inputs_of(script):
+    """Return the parameters that travel on the command line: all but simple values that come back."""
+    files, every = ("image", "file", "pointfile", "region"), parameters_of(script)
+    return {name: one for name, one in every.items() if one.findtext("channel") != "output" or one.tag in files}
 
 
 def loaded(script):

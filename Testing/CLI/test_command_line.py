@@ -132,6 +132,13 @@ def test_the_report_names_voxels_volume_model_time_and_warnings(scan, command):
     assert "warnings" in values
 
 
+def test_the_report_holds_what_the_description_promises(promised, scan, command):
+    report, inside = scan.folder / "report.params", scan.points("inside", CENTER)
+    options = ("--positive", inside, "--scope", "axial", "--returnparameterfile", report)
+    assert command(scan.image, scan.folder / "labels.nrrd", *options) == 0
+    assert {line.split(" = ")[0] for line in report.read_text().splitlines()} == promised
+
+
 def slices_of(scan, *indices):
     """Return a position in the middle of each of some slices."""
     ijk = np.array([(scan.geometry.shape[2] / 2, scan.geometry.shape[1] / 2, index) for index in indices])

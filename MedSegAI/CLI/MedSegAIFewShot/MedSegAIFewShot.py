@@ -9,7 +9,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
 
 try:
     import MedSegAICore
@@ -19,11 +18,14 @@ except ImportError:  # in the source tree, where nothing is installed
 
 from MedSegAICore.command_line import (
     cancel_on_signal,
+    check_new_files,
+    check_segmentation_name,
     exit_code,
     optional_path,
     parameters_text,
     read_recipe_of,
     recipe_differences,
+    refuse,
     report_end,
     report_progress,
     report_start,
@@ -32,7 +34,7 @@ from MedSegAICore.command_line import (
 )
 from MedSegAICore.engine.engine import Engine
 from MedSegAICore.engine.run import CancelToken, Run
-from MedSegAICore.errors import InvalidRequest, MedSegAIError
+from MedSegAICore.errors import MedSegAIError
 from MedSegAICore.fewshot.example_files import ExampleFiles, label_values, looks_in, read_examples
 from MedSegAICore.fewshot.fit import BEST, DEFAULT, FitReport, FitRequest
 from MedSegAICore.fewshot.folder_run import FAILED, KEPT, RESULTS, FolderRun, images_in, segment_images
@@ -48,7 +50,7 @@ from MedSegAICore.fewshot.result_files import write_label_map, write_segments
 from MedSegAICore.fewshot.support_notes import SupportNotes, notes_file, write_notes
 from MedSegAICore.fewshot.support_set import supports_at
 from MedSegAICore.images import read_image
-from MedSegAICore.label_files import is_segmentation, wanted_labels
+from MedSegAICore.label_files import wanted_labels
 from MedSegAICore.recipe import Recipe
 from MedSegAICore.request import CleanUp, FewShotTask, SegmentationRequest
 from MedSegAICore.result import SegmentationResult
@@ -215,19 +217,10 @@ def check_reuse(options: argparse.Namespace) -> None:
 
 def check_files(options: argparse.Namespace) -> None:
     """Raise `InvalidRequest` where a file could not be written or is there already."""
-    if options.segmentation and not is_segmentation(options.segmentation):
-        refuse(f"'{options.segmentation.name}' is not the name of a segmentation.", "End it with .seg.nrrd.")
+    check_segmentation_name(options.segmentation)
     kept = (options.saveModel, notes_file(options.saveModel)) if options.saveModel else ()
-    for file in (options.labelMap, options.segmentation, options.recipeOutput, *kept, options.report):
-        if file and not file.absolute().parent.is_dir():
-            refuse(f"There is no folder '{file.parent}'.", "Choose an existing folder.")
-        if file and file.exists() and not options.overwrite:
-            refuse(f"'{file.name}' is there already.", "Choose another name, or replace it with --overwrite.")
-
-
-def refuse(message: str, advice: str) -> NoReturn:
-    """Raise `InvalidRequest`."""
-    raise InvalidRequest(message, advice)
+    files = (options.labelMap, options.segmentation, options.recipeOutput, *kept, options.report)
+    check_new_files(files, overwrite=options.overwrite)
 
 
 def learned_from(options: argparse.Namespace, folder: Path, run: Run) -> tuple[Engine, Learned]:

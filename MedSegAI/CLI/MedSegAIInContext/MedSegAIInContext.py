@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn, get_args
+from typing import get_args
 
 import numpy as np
 
@@ -21,11 +21,14 @@ except ImportError:  # in the source tree, where nothing is installed
 
 from MedSegAICore.command_line import (
     cancel_on_signal,
+    check_new_files,
+    check_segmentation_name,
     exit_code,
     optional_path,
     parameters_text,
     read_recipe_of,
     recipe_differences,
+    refuse,
     report_end,
     report_progress,
     report_start,
@@ -34,7 +37,6 @@ from MedSegAICore.command_line import (
 )
 from MedSegAICore.engine.engine import Engine
 from MedSegAICore.engine.run import CancelToken, Run
-from MedSegAICore.errors import InvalidRequest
 from MedSegAICore.fewshot.example_files import ExampleFiles, read_examples
 from MedSegAICore.fewshot.learned import means_text
 from MedSegAICore.fewshot.result_files import (
@@ -48,7 +50,7 @@ from MedSegAICore.fewshot.result_files import (
 from MedSegAICore.images import image_from_array, read_image, write_image
 from MedSegAICore.incontext.context_example import ContextExample
 from MedSegAICore.incontext.task_library import StoredTask, TaskLibrary
-from MedSegAICore.label_files import is_segmentation, wanted_labels
+from MedSegAICore.label_files import wanted_labels
 from MedSegAICore.recipe import Recipe
 from MedSegAICore.request import (
     CleanUp,
@@ -185,18 +187,9 @@ def check_options(options: argparse.Namespace) -> None:
 
 def check_files(options: argparse.Namespace) -> None:
     """Raise `InvalidRequest` where a file could not be written or is there already."""
-    if options.segmentation and not is_segmentation(options.segmentation):
-        refuse(f"'{options.segmentation.name}' is not the name of a segmentation.", "End it with .seg.nrrd.")
-    for file in (options.labelMap, options.segmentation, options.uncertainty, options.recipeOutput, options.report):
-        if file and not file.absolute().parent.is_dir():
-            refuse(f"There is no folder '{file.parent}'.", "Choose an existing folder.")
-        if file and file.exists() and not options.overwrite:
-            refuse(f"'{file.name}' is there already.", "Choose another name, or replace it with --overwrite.")
-
-
-def refuse(message: str, advice: str) -> NoReturn:
-    """Raise `InvalidRequest`."""
-    raise InvalidRequest(message, advice)
+    check_segmentation_name(options.segmentation)
+    files = (options.labelMap, options.segmentation, options.uncertainty, options.recipeOutput, options.report)
+    check_new_files(files, overwrite=options.overwrite)
 
 
 def add_examples(options: argparse.Namespace, wanted: Mapping[str, int | None]) -> None:

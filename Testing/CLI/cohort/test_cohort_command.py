@@ -109,3 +109,10 @@ def test_what_is_wrong_is_said_in_one_sentence(case, command, balls, capsys):
     assert said in err
     assert err.count("\n") == 1
     assert not list(balls.out.glob("p*"))
+
+
+def test_the_report_holds_what_the_description_promises(promised, command, line, tmp_path):
+    for more in ((), ("--dryRun",)):
+        report = tmp_path / "report.params"
+        assert command(*line, "--returnparameterfile", report, *more) == 0
+        assert {row.split(" = ")[0] for row in report.read_text().splitlines()} == promised

@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from Core.evaluation.report.test_tables import evaluation_of, four_cases
 from fakes.ball_set import GEOMETRY, label_map, write_array, write_ball_set
 from MedSegAICore import __version__
 from MedSegAICore.evaluation.report.results import read_results
@@ -242,3 +243,10 @@ def test_help_and_version_are_printed(command, capsys, option, said):
     with pytest.raises(SystemExit, match="0"):
         command(option)
     assert said in capsys.readouterr().out
+
+
+def test_the_report_holds_what_the_description_promises(promised, module):
+    text = module.report_text(evaluation_of(*four_cases()), ["One.", "Two\nlines."])
+    values = dict(line.split(" = ") for line in text.splitlines())
+    assert set(values) == promised
+    assert values == {"cases": "4", "failures": "0", "mean": "0.5500", "warnings": "One. Two lines."}

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 import SimpleITK as sitk
+from CLI.conftest import inputs_of
 from CLI.fewshot.conftest import dice_of
 from fakes.people import person
 from fakes.people_files import VALUES, write_label_map, write_scan, write_segments
@@ -141,11 +142,12 @@ def test_files_that_are_there_are_kept_unless_they_may_be_replaced(command, peop
     assert read_image(labels).array.any()
 
 
-def test_the_report_for_slicer_holds_one_line_for_each_value(command, people, learned, tmp_path):
+def test_the_report_for_slicer_holds_what_the_description_promises(promised, command, people, learned, tmp_path):
     report, segments = tmp_path / "report.params", tmp_path / "q.seg.nrrd"
     options = ("--modelFile", learned, "--query", people.query, "--segmentation", segments)
     assert command(*options, "--returnparameterfile", report) == 0
     fields = dict(line.split(" = ") for line in report.read_text().splitlines())
+    assert set(fields) == promised
     assert (fields["structures"], fields["usedModel"], fields["failures"]) == ("liver, kidney", "registered", "0")
     assert fields["expectedDice"].startswith(("liver 0.", "liver 1.00"))
     assert float(fields["seconds"]) > 0
@@ -263,3 +265,10 @@ def test_a_recipe_of_prompts_is_sent_to_the_command_for_prompts(command, people,
 def test_help_and_version(process):
     assert "--example IMAGE LABELS" in process("--help").stdout
     assert process("--version").stdout.strip() == __version__
+
+
+def test_every_example_of_the_description_has_a_volume_and_a_label_map(script):
+    inputs = inputs_of(script)
+    for slot in range(1, 6):
+        assert inputs[f"support{slot}"].get("type") is None
+        assert inputs[f"supportLabels{slot}"].get("type") == "label"

@@ -76,10 +76,11 @@ def test_examples_alone_are_added_and_label_maps_without_names_keep_their_values
     assert "Task 'organs' with 1 examples." in capsys.readouterr().out
 
 
-def test_the_report_for_slicer_holds_one_line_for_each_value(command, people, task, tmp_path):
+def test_the_report_for_slicer_holds_what_the_description_promises(promised, command, people, task, tmp_path):
     report = tmp_path / "report.params"
     assert command(*task, "--example", *people.first, *LABELS, "--returnparameterfile", report) == 0
     fields = dict(line.split(" =")[:2] for line in report.read_text().splitlines())
+    assert set(fields) == promised
     assert (fields["structures"], fields["examples"]) == (" liver, kidney", " 1")
 
 
