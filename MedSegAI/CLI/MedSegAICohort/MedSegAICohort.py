@@ -129,7 +129,7 @@ def say_what_would_be_done(options: argparse.Namespace, cohort: Cohort, work: Ru
         say(line)
     if options.returnparameterfile:
         counts = {"cases": len(found.found), "done": 0, "kept": len(found.found) - found.todo, "failures": 0}
-        estimate = 0.0 if found.seconds is None else found.seconds * -(-found.todo // options.workers)
+        estimate = found.total_seconds(options.workers) or 0.0
         rest = {"usedModel": "", "seconds": f"{estimate:.3f}", "warnings": found.measured, "page": ""}
         write_text(options.returnparameterfile, parameters_text({**counts, **rest}))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..engine.run import Run
+from .case_loop import duration
 from .cluster_worker import cluster_of
 from .dry_run import dry_run
 from .options import CohortOptions
@@ -30,8 +31,8 @@ def segment_all(options: Mapping[str, Any], run: Run) -> dict[str, Any]:
     Returns
     -------
     report
-        `done`, `kept` and `failed` count the cases, `seconds` says how long it took, and `look_at` holds name, status
-        and reason of every case that should be looked at, the most urgent one first.
+        `done`, `kept` and `failed` count the cases, `time` says in words how long it took, and `look_at` holds name,
+        status and reason of every case that should be looked at, the most urgent one first.
 
     Raises
     ------
@@ -44,7 +45,7 @@ def segment_all(options: Mapping[str, Any], run: Run) -> dict[str, Any]:
     reports = run_cohort(cohort, run, (lambda: cluster_of(plan, cohort)) if plan else None)
     counts = {status: sum(report.status == status for report in reports) for status in ("done", "kept", "failed")}
     rows = [[report.job.case.name, report.status, reason] for report, reason in looked_at_first(reports)]
-    return {**counts, "look_at": rows, "seconds": time.perf_counter() - began}
+    return {**counts, "look_at": rows, "time": duration(time.perf_counter() - began)}
 
 
 def look_ahead(options: Mapping[str, Any], run: Run) -> dict[str, Any]:
@@ -53,12 +54,15 @@ def look_ahead(options: Mapping[str, Any], run: Run) -> dict[str, Any]:
     Returns
     -------
     plan
-        `cases` holds name and state of every case, `todo` their number that would be done, `seconds` the time of one
-        (None if it is not known), and `measured` says how it is known.
+        `cases` holds name and state of every case, `todo` the number of those that would be done, `time` says in words
+        how long that takes ("" if it is not known), and `measured` how it is known.
     """
-    found = dry_run(options_from(options).cohort(), run)
+    chosen = options_from(options)
+    found = dry_run(chosen.cohort(), run)
     rows = [[standing.job.case.name, standing.state] for standing in found.found]
-    return {"cases": rows, "todo": found.todo, "seconds": found.seconds, "measured": found.measured}
+    seconds = found.total_seconds(chosen.workers)
+    time_ = "" if seconds is None else duration(seconds)
+    return {"cases": rows, "todo": found.todo, "time": time_, "measured": found.measured}
 
 
 def options_from(values: Mapping[str, Any]) -> CohortOptions:

@@ -32,6 +32,9 @@ FROM_CASE = {
 PLACES = {"support_model", "library", "task"}
 """Fields that say where something lies; what lies there counts by its content."""
 
+OF_ONE_IMAGE = {"scope", "window"}
+"""Fields of a task that fit the image it was asked about, and hardly another."""
+
 DEFAULT_LABEL = "segment"
 
 
@@ -118,6 +121,28 @@ def recipe_of_task(task: Task, labels: Mapping[str, int] | None = None) -> Cohor
     for value in labels.values():
         check_label_value(value)
     return CohortRecipe(task, labels)
+
+
+def recipe_text(task: Task, label: str = DEFAULT_LABEL) -> str:
+    """Return the text of a recipe that does with every image what `task` did with one.
+
+    Parameters
+    ----------
+    task
+        What was done; its prompts, its slice and its window are those of one image, and left out.
+    label
+        Name of the structure, where prompts mark it.
+    """
+    recipe, values = recipe_of_task(task, {}), task_to_dict(task)
+    left_out = FROM_CASE[recipe.paradigm] | OF_ONE_IMAGE
+    settings = {name: value for name, value in values.items() if name not in left_out}
+    fields: dict[str, Any] = {"version": VERSION, "paradigm": recipe.paradigm, "model": task.model}
+    fields["settings"] = settings
+    if recipe.is_prompted:
+        fields["labels"] = {label: 1}
+    elif recipe.supports is not None:
+        fields["supports"] = str(recipe.supports)
+    return json.dumps(fields, indent=1) + "\n"
 
 
 def _from_fields(fields: Fields, folder: Path) -> CohortRecipe:

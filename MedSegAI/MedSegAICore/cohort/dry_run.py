@@ -45,15 +45,19 @@ class DryRun:
         """How many cases would be done."""
         return sum(standing.state in ("new", "changed") for standing in self.found)
 
+    def total_seconds(self, workers: int) -> float | None:
+        """Return the time with so many workers [s]; None if it is not known."""
+        return None if self.seconds is None else self.seconds * -(-self.todo // workers)
+
     def lines(self, workers: int) -> list[str]:
         """Say what would be done, and the time with so many workers."""
         said = [f"{standing.job.case.name}: {WORDS[standing.state]}" for standing in self.found]
         said.append(f"{self.todo} of {len(self.found)} cases would be done.")
-        if self.todo and self.seconds is None:
+        seconds = self.total_seconds(workers)
+        if self.todo and seconds is None:
             said.append(f"The time is not known: {self.measured}")
-        elif self.todo and self.seconds is not None:
-            time_ = duration(self.seconds * -(-self.todo // workers))
-            said.append(f"That takes about {time_} with {workers} worker(s): {self.measured}")
+        elif self.todo and seconds is not None:
+            said.append(f"That takes about {duration(seconds)} with {workers} worker(s): {self.measured}")
         return said
 
 

@@ -62,6 +62,11 @@ def page_text(reports: Sequence[CaseReport], reasons: Sequence[str], order: Sequ
     )
 
 
+def in_ml(volume: float) -> str:
+    """Return a volume [ml] in words, as exact as one can be drawn."""
+    return f"{volume:.0f} ml" if volume >= 100 else f"{volume:.3g} ml"
+
+
 def _counts(reports: Sequence[CaseReport]) -> str:
     found = [sum(report.status == status for report in reports) for status in ("done", "kept", "failed", "waiting")]
     names = ("done now", "kept from before", "failed", "not done yet")
@@ -81,7 +86,7 @@ def _card(report: CaseReport, reason: str) -> str:
     said = [f'<p class="name">{escape(report.job.case.name)}</p>']
     for part in report.record.structures if report.record else ():
         quality = "" if part.quality is None else f", quality {part.quality:.2f}"
-        said.append(f"<p>{escape(part.label)}: {part.ml:.4g} ml{quality}</p>")
+        said.append(f"<p>{escape(part.label)}: {in_ml(part.ml)}{quality}</p>")
     if reason:
         said.append(f'<p class="why">{escape(reason)}</p>')
     return f'<div class="{kind}">{_picture(report)}{"".join(said)}</div>'

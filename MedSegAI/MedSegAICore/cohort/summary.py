@@ -13,7 +13,7 @@ import numpy as np
 from ..command_line import write_text
 from ..result import LOW_QUALITY
 from .case_loop import CaseReport
-from .page import page_text
+from .page import in_ml, page_text
 
 TABLE, PAGE = "summary.csv", "index.html"
 FEWEST = 5
@@ -123,6 +123,7 @@ def _unusual_volumes(reports: Sequence[CaseReport]) -> list[tuple[int, Concern]]
         spread = max(1.4826 * float(np.median(np.abs(logs - middle))), FLATTEST)
         for (index, ml), score in zip(rows, np.abs(logs - middle) / spread, strict=True):
             if score > FARTHEST:
-                said = f"'{label}' has {ml:.3g} ml; half of all have {'less' if ml > np.exp(middle) else 'more'} than"
-                found.append((index, Concern(20 + float(min(score, 50)), f"{said} {np.exp(middle):.3g} ml.")))
+                middle_ml, other = float(np.exp(middle)), "less" if ml > np.exp(middle) else "more"
+                said = f"'{label}' has {in_ml(ml)}; half of all have {other} than {in_ml(middle_ml)}."
+                found.append((index, Concern(20 + float(min(score, 50)), said)))
     return found

@@ -59,12 +59,12 @@ class Errand:
         command = ["-c", START, str(PACKAGES), function, json.dumps(arguments)]
         self._process.start(enginePython(), command)
 
-    def cancel(self) -> None:
-        """Ask the function to stop; it ends with `Cancelled`, or a little later with its process."""
+    def cancel(self, patience: int = CANCEL_PATIENCE) -> None:
+        """Ask the function to stop; it ends with `Cancelled`, or after `patience` [ms] with its process."""
         if self.isRunning:
             self._isCancelled = True
             self._process.closeWriteChannel()
-            later(CANCEL_PATIENCE, lambda: self._process.kill() if self.isRunning else None)
+            later(patience, lambda: self._process.kill() if self.isRunning else None)
 
     def stop(self) -> None:
         """End the process; nothing is called any more."""

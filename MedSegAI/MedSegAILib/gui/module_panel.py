@@ -6,6 +6,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from .application_engine import applicationEngine
+from .cohort_panel import CohortPanel
 from .doctor import Repair, examine, summary
 from .doctor_panel import DoctorPanel
 from .engine_panel import EnginePanel
@@ -26,6 +27,7 @@ class ModulePanel:
         engine = applicationEngine()
         self.installation = Installation(engine, self._show)
         self.models = ModelsPanel(ui, modelJobs(), self._show)
+        self.cohort = CohortPanel(ui)
         self.engine = EnginePanel(ui, engine, self.installation.look)
         self.packages = PackagesPanel(ui, self.engine.restart)
         self.doctor = DoctorPanel(ui, self._repairs())
@@ -39,13 +41,15 @@ class ModulePanel:
         self.installation.look()
 
     def exit(self) -> None:
-        """Rest: the module was left. A file that is being imported goes on."""
+        """Rest: the module was left. A file that is being imported goes on, and so does a cohort."""
         self.engine.exit()
+        self.cohort.exit()
 
     def close(self) -> None:
         """Stop everything: the module is about to be removed."""
         self.exit()
         self.models.close()
+        self.cohort.close()
         self.installation.stop()
 
     def _show(self) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from MedSegAICore.cohort.cohort_recipe import read_cohort_recipe
+from MedSegAICore.cohort.cohort_recipe import read_cohort_recipe, recipe_text
 from MedSegAICore.errors import InvalidRequest
+from MedSegAICore.prompts import PointPrompt
 from MedSegAICore.recipe import task_to_dict
-from MedSegAICore.request import DiffusionTask, FewShotTask, InContextTask, PromptTask
+from MedSegAICore.request import DiffusionTask, FewShotTask, InContextTask, IntensityWindow, PromptTask
 
 PLAIN = {"version": 1, "paradigm": "prompt", "model": "adaptive"}
 
@@ -53,6 +54,19 @@ def test_the_task_of_one_result_is_a_recipe_too(recipe):
     found = recipe(**task_to_dict(PromptTask((), threshold=0.3)))
     assert found.task.threshold == 0.3
     assert dict(found.labels) == {"segment": 1}
+
+
+def test_what_was_done_with_one_image_is_done_with_others_without_its_prompts_and_window(recipe, tmp_path):
+    task = PromptTask((PointPrompt((1, 2, 3)),), window=IntensityWindow(0, 9), threshold=0.3)
+    found = recipe(**json.loads(recipe_text(task, "liver")))
+    assert task_to_dict(found.task) == task_to_dict(PromptTask((), threshold=0.3))
+    assert dict(found.labels) == {"liver": 1}
+    for task in (
+        FewShotTask(tmp_path / "liver.safetensors", threshold=0.6),
+        InContextTask(tmp_path / "library", "liver", labels=("liver",)),
+        DiffusionTask((), "x"),
+    ):
+        assert task_to_dict(recipe(**json.loads(recipe_text(task))).task) == task_to_dict(task)
 
 
 def test_the_hash_changes_with_settings_and_labels_but_not_with_folders(recipe):
