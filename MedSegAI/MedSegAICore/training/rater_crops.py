@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..evaluation.datasets.dataset import Dataset
+from .augmentation import spread
 
 Float32 = NDArray[np.float32]
 Value = TypeVar("Value", bound=np.generic)
@@ -66,12 +67,6 @@ def read_slices(dataset: Dataset, label: str, subjects: Sequence[str]) -> RaterS
             images.append(np.rint(picture[k] * 255).astype(np.uint8))
             masks.append(drawn[:, k])
     return RaterSlices(np.stack(images), np.stack(masks))
-
-
-def spread(picture: Float32) -> Float32:
-    """Return intensities moved so that the darkest is 0 and the brightest 1."""
-    low, high = float(picture.min()), float(picture.max())
-    return ((picture - low) / max(high - low, 1e-6)).astype(np.float32)
 
 
 def draw_crop(slices: RaterSlices, index: int, size: int, chance: np.random.Generator) -> Crop:

@@ -1,0 +1,153 @@
+"""Examples from labelled images: every structure of a set equally often, whatever its size."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ..errors import InvalidDataset
+from ..evaluation.datasets.dataset import Case, Dataset, load_dataset
+from ..volume import VolumePatch
+from .example import SMALLEST_AREA, BoolArray, Example
+from .training_sets import LABELLED_SETS, Group, check_training_set, training_subjects
+from .views import Grey, draw_close_up, quantised
+
+FLATTEST = 4.0
+"""Slices are taken only where their pixels are at most so many times as long as wide."""
+
+_MANY_SUBJECTS = 16
+"""Sets are seen as often as the root of the number of their subjects says, up to so many."""
+
+_ONE_PART = 0.3
+"""Share of the examples of which only one connected part is asked for."""
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnStructure:
+    """What somebody drew on one image.
+
+    Parameters
+    ----------
+    image
+        The image (k, j, i).
+    spacing
+        Distance of its voxels along k, j and i.
+    mask
+        Bool patch of the structure.
+    places
+        (n, 2) array axis and index of the slices that show enough of it.
+    """
+
+    image: Grey
+    spacing: tuple[float, float, float]
+    mask: VolumePatch
+    places: NDArray[np.int64]
+
+    def slice(self, place: NDArray[np.int64]) -> tuple[Grey, BoolArray, tuple[float, float]]:
+        """Return image, mask and distance of rows and columns of one of its slices."""
+        axis, index = (int(number) for number in place)
+        mask: BoolArray = np.zeros(self.image.shape[:axis] + self.image.shape[axis + 1 :], np.bool_)
+        bounds = self.mask.bounds[:axis] + self.mask.bounds[axis + 1 :]
+        mask[bounds] = np.take(self.mask.array, index - self.mask.offset[axis], axis)
+        rows, columns = self.spacing[:axis] + self.spacing[axis + 1 :]
+        return np.take(self.image, index, axis), mask, (rows, columns)
+
+
+class LabelledSource:
+    """Draws a set by its number of subjects, then structure, image and slice evenly.
+
+    Parameters
+    ----------
+    group
+        Which kind of images; its sets are those of `LABELLED_SETS`.
+    data_folder
+        Folder that holds the sets' folders.
+    subjects
+        Who may be seen, over all sets; None for those that may be trained on.
+
+    Raises
+    ------
+    InvalidDataset
+        A set is missing or damaged, may not be trained on, or nothing is drawn on it.
+    """
+
+    def __init__(self, group: Group, data_folder: Path, subjects: Collection[str] | None = None) -> None:
+        datasets = [load_dataset(name, data_folder) for name in LABELLED_SETS[group]]
+        drawn = [(_structures(dataset, subjects), _weight(dataset)) for dataset in datasets]
+        self._sets = [labels for labels, _ in drawn if labels]
+        weights = np.array([weight for labels, weight in drawn if labels])
+        if not self._sets:
+            message = f"Nobody drew anything on the images of the group '{group}'."
+            raise InvalidDataset(message, "Choose other subjects.")
+        self._shares = weights / weights.sum()
+
+    def draw(self, size: int, chance: np.random.Generator) -> Example:
+        """Return an example of `size` x `size` pixels."""
+        while True:  # nearly always once: some structures vanish in some views
+            labels = self._sets[int(chance.choice(len(self._sets), p=self._shares))]
+            structures = labels[int(chance.integers(len(labels)))]
+            structure = structures[int(chance.integers(len(structures)))]
+            place = structure.places[chance.integers(len(structure.places))]
+            image, mask, spacing = structure.slice(place)
+            wanted = _one_part(mask, chance) if chance.random() < _ONE_PART else mask
+            example = draw_close_up(image, wanted, spacing, size, chance)
+            if example is not None:
+                return example
+
+
+def _weight(dataset: Dataset) -> float:
+    """Return how often a set is seen: sets of one person would be learned by heart."""
+    return float(np.sqrt(min(len(dataset.subjects), _MANY_SUBJECTS)))
+
+
+def _structures(dataset: Dataset, subjects: Collection[str] | None) -> list[list[DrawnStructure]]:
+    """Return what was drawn in a set, for each label that was."""
+    check_training_set(dataset)
+    known = training_subjects(dataset) if subjects is None else set(dataset.subjects) & set(subjects)
+    drawn: dict[str, list[DrawnStructure]] = {}
+    for case in dataset.only(known).cases:
+        for label, structure in _of_case(case):
+            drawn.setdefault(label, []).append(structure)
+    return list(drawn.values())
+
+
+def _of_case(case: Case) -> Iterator[tuple[str, DrawnStructure]]:
+    image = case.image()
+    grey, spacing = quantised(image), tuple(image.geometry.spacing_kji.tolist())
+    for label in case.drawn_labels:
+        for mask in case.masks(label):
+            patch = mask.tight()
+            places = _places(patch, spacing)
+            if len(places):
+                yield label, DrawnStructure(grey, spacing, patch, places)
+
+
+def _places(mask: VolumePatch, spacing: Sequence[float]) -> NDArray[np.int64]:
+    """Return array axis and index (n, 2) of the slices that can be used and show enough of a structure."""
+    places: list[tuple[int, int]] = []
+    for axis in range(3):
+        others = [other for other in range(3) if other != axis]
+        sides = [spacing[other] for other in others]
+        if max(sides) > FLATTEST * min(sides) or min(mask.geometry.shape[other] for other in others) < 2:
+            continue
+        areas = np.count_nonzero(mask.array, axis=(others[0], others[1]))
+        places.extend((axis, mask.offset[axis] + int(index)) for index in np.flatnonzero(areas >= SMALLEST_AREA))
+    return np.array(places, dtype=np.int64).reshape(-1, 2)
+
+
+def _one_part(mask: BoolArray, chance: np.random.Generator) -> BoolArray:
+    """Return a connected part of a mask, drawn by area; parts that are too small are drawn with the rest."""
+    parts, count = ndimage.label(mask)
+    if count == 1:
+        return mask
+    areas = np.bincount(parts.ravel())
+    areas[0] = 0
+    areas[areas < SMALLEST_AREA] = 0
+    if not areas.any():
+        return mask
+    return np.asarray(parts == chance.choice(len(areas), p=areas / areas.sum()))

@@ -1,0 +1,1 @@
+"""Drawn tasks: pictures of bodies that nobody has, in contrasts that no scanner has."""
