@@ -10,9 +10,9 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
 from ..errors import WeightsCorrupt
+from ..models.trained_file import write_trained
 from ..networks.mask_denoiser import DenoiserArchitecture
 from .noise_levels import NoiseLevels
 
@@ -57,8 +57,7 @@ def save_model(
         How it was trained, as plain data.
     """
     header = {_ARCHITECTURE: asdict(architecture), _LEVELS: asdict(levels), _TRAINING: dict(training)}
-    half = {name: tensor.half().contiguous() for name, tensor in tensors.items()}
-    save_file(half, path, metadata={name: json.dumps(part, sort_keys=True) for name, part in header.items()})
+    write_trained(path, tensors, header)
 
 
 def read_header(path: Path) -> Header:

@@ -30,7 +30,7 @@ from ..evaluation.datasets.dataset import load_dataset
 from ..evaluation.datasets.split import COMMITTED_SEED, subject_split
 from ..networks.mask_denoiser import SHIPPED, DenoiserArchitecture, MaskDenoiser
 from .chance import batch_indices, step_generator, torch_generator
-from .loop import LoopSettings, train
+from .loop import LoopSettings, print_progress, train
 from .rater_crops import RaterSlices, draw_crop, read_slices
 
 Method = Literal["diffusion", "one_pass", "dropout"]
@@ -133,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     network = network_for(task, architecture)
     settings = LoopSettings(asked.steps, rate=asked.rate, device=asked.device, half=asked.half)
     described: dict[str, Any] = asdict(task) | {"architecture": _plain(network.architecture), "levels": _plain(levels)}
-    run = Run(_on_one_line)
+    run = Run(print_progress)
     weights = train(network, rater_loss(slices, task, levels), settings, described, asked.folder, run)
     save_model(asked.folder / "model.safetensors", weights, network.architecture, levels, described)
     return 0
@@ -142,11 +142,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _plain(values: DenoiserArchitecture | NoiseLevels) -> dict[str, Any]:
     """Return the fields as a state file gives them back."""
     return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(values).items()}
-
-
-def _on_one_line(_fraction: float, message: str) -> None:
-    sys.stdout.write(f"\r{message}")
-    sys.stdout.flush()
 
 
 def _parser() -> argparse.ArgumentParser:

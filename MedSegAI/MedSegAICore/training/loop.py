@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -166,3 +167,9 @@ def rate_share(step: int, settings: LoopSettings) -> float:
         return (step + 1) / settings.warm_up
     gone = (step - settings.warm_up) / max(settings.steps - settings.warm_up, 1)
     return float(0.5 * (1 + torch.cos(torch.tensor(torch.pi * gone))))
+
+
+def print_progress(_fraction: float, message: str) -> None:
+    """Write what a training does over what was written before."""
+    sys.stdout.write(f"\r{message}")
+    sys.stdout.flush()
