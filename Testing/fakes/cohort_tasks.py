@@ -7,7 +7,9 @@ import signal
 import time
 
 from fakes.models import fake_engine
+from MedSegAICore.cohort import case_work
 from MedSegAICore.cohort.attempt import attempt
+from MedSegAICore.cohort.case_files import HIDDEN
 from MedSegAICore.engine.run import Run
 
 STEP = 0.3
@@ -29,6 +31,15 @@ def deadly(job, versions):
     if job.case.name == "p1":
         os.kill(os.getpid(), signal.SIGKILL)
     return slow(job, versions)
+
+
+def torn(job, versions):
+    """End the worker in the middle of a draft, the first time."""
+    marker = job.folder / HIDDEN / "torn"
+    if job.case.name == "p1" and not marker.exists():
+        marker.touch()
+        case_work.write_image = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+    return quick(job, versions)
 
 
 def hungry(job, versions):

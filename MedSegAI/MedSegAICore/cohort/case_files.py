@@ -20,6 +20,7 @@ from ..errors import InvalidManifest, InvalidRequest, NoRoom
 from ..models.store.hashing import hash_file
 from ..nifti import is_complete
 from .case_record import FAILURE, RECORD, CaseRecord, record_text
+from .drafts import draft_folder
 from .manifest import Case
 
 HIDDEN = ".cohort"
@@ -105,8 +106,8 @@ class CaseFiles:
             staging.mkdir(parents=True, exist_ok=True)
             if shutil.disk_usage(staging).free < needed_bytes + SPARE_BYTES:
                 raise OSError(FULL[0], "the disk is full")
-            with tempfile.TemporaryDirectory(dir=staging, ignore_cleanup_errors=True) as draft, writing_to(self.folder):
-                yield Path(draft) / "draft"
+            with draft_folder(staging) as folder, writing_to(self.folder):
+                yield folder / "draft"
 
     def publish(self, draft: Path, record: CaseRecord) -> CaseRecord:
         """Give the files of a draft their names, and return the record with their hashes."""

@@ -12,13 +12,17 @@ from pathlib import Path
 
 from ..errors import FolderBusy, InvalidRequest, PackageMissing
 from .case_files import HIDDEN, STAGING
+from .drafts import remove_abandoned
 
 LOCK = "lock"
 
 
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Hold the lock of an output folder, which is made if need be, and remove what a killed run has left half done.
+    """Hold the lock of an output folder, which is made if need be, and remove what others have left half done.
+
+    At the beginning that is everything. At the end, workers elsewhere may still write what nobody waits for any more:
+    only drafts whose writer has ended are removed.
 
     Raises
     ------
@@ -49,4 +53,5 @@ def held(folder: Path) -> Iterator[None]:
         shutil.rmtree(hidden / STAGING, ignore_errors=True)
         yield
     finally:
+        remove_abandoned(hidden / STAGING)
         lock.release()

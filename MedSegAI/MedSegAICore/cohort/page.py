@@ -6,6 +6,7 @@ import base64
 from collections.abc import Sequence
 from html import escape
 
+from ..segmentation_file import COLORS
 from .case_loop import CaseReport
 
 MOST_PICTURES = 400
@@ -17,11 +18,12 @@ STYLE = """
 body{font:15px/1.45 system-ui,sans-serif;margin:0 auto;max-width:76rem;padding:1.5rem;color:#1b1f23;background:#fff}
 h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;margin:2rem 0 .6rem}
 .notice{background:#fff3cd;border-left:4px solid #b58100;padding:.5rem .8rem;margin:.8rem 0}
-.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(13rem,1fr));gap:.8rem}
+.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(15rem,1fr));gap:.8rem}
 .card{border:1px solid #d0d7de;border-radius:6px;padding:.6rem;overflow-wrap:anywhere}
 .card.first{border-color:#b58100}.card.failed{border-color:#c62828}
-.card img,.card .none{width:100%;height:10rem;object-fit:contain;background:#101418;border-radius:4px;display:block}
+.card img,.card .none{width:100%;height:10rem;object-fit:contain;background:#000;border-radius:4px;display:block}
 .card .none{color:#c9d1d9;display:flex;align-items:center;justify-content:center}
+.card i{display:inline-block;width:.7em;height:.7em;border-radius:50%;margin-right:.4em}
 .name{font-weight:600;margin:.4rem 0 0}.why{color:#8a4b00}.failed .why{color:#b3261e}p{margin:.2rem 0}
 table{border-collapse:collapse;width:100%}td,th{border-bottom:1px solid #d0d7de;padding:.25rem .5rem;text-align:left}
 @media(prefers-color-scheme:dark){body{color:#e6edf3;background:#0d1117}.notice{background:#3a2f0b}
@@ -84,12 +86,18 @@ def _section(title: str, chosen: Sequence[int], reports: Sequence[CaseReport], r
 def _card(report: CaseReport, reason: str) -> str:
     kind = "card failed" if report.status == "failed" else "card first" if reason else "card"
     said = [f'<p class="name">{escape(report.job.case.name)}</p>']
-    for part in report.record.structures if report.record else ():
+    for number, part in enumerate(report.record.structures if report.record else ()):
         quality = "" if part.quality is None else f", quality {part.quality:.2f}"
-        said.append(f"<p>{escape(part.label)}: {in_ml(part.ml)}{quality}</p>")
+        said.append(f"<p>{_dot(number)}{escape(part.label)}: {in_ml(part.ml)}{quality}</p>")
     if reason:
         said.append(f'<p class="why">{escape(reason)}</p>')
     return f'<div class="{kind}">{_picture(report)}{"".join(said)}</div>'
+
+
+def _dot(number: int) -> str:
+    """Return a dot in the colour that the outline of a structure has in the picture."""
+    red, green, blue = (round(255 * part) for part in COLORS[number % len(COLORS)])
+    return f'<i style="background:#{red:02x}{green:02x}{blue:02x}"></i>'
 
 
 def _picture(report: CaseReport) -> str:

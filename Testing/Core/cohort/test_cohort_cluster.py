@@ -60,6 +60,13 @@ def test_a_worker_that_is_killed_mid_run_loses_nothing(client, many, undisturbed
     assert results_of(many.out) == undisturbed
 
 
+def test_a_worker_that_is_killed_while_it_writes_leaves_no_draft(client, many, undisturbed):
+    assert set(many.run(worker=on(client, cohort_tasks.torn)).values()) == {"done"}
+    assert (many.out / ".cohort" / "torn").exists()
+    assert not list((many.out / ".cohort" / "staging").iterdir())
+    assert results_of(many.out) == undisturbed
+
+
 def test_a_case_that_ends_its_workers_is_set_aside_and_the_rest_goes_on(client, many, undisturbed):
     found = many.run(worker=on(client, cohort_tasks.deadly))
     assert found.pop("p1") == "failed"

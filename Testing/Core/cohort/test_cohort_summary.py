@@ -102,6 +102,7 @@ def test_the_page_loads_nothing_runs_nothing_and_says_what_it_is_not(tmp_path):
     assert loads.found
     assert all(found.startswith("data:image/png;base64,") for found in loads.found)
     assert "url(" not in text
+    assert '<i style="background:#e63d3d"></i>&lt;script&gt;' in text  # the colour of the outline
     assert "default-src 'none'" in text
     assert "Not a medical device" in loads.text
     assert "<script>alert(1)</script>: " in loads.text
