@@ -40,7 +40,7 @@ def relit(image: Float32, chance: np.random.Generator) -> Float32:
         deviation = np.float32(chance.uniform(0, 0.06))
         image = image + deviation * chance.standard_normal(image.shape, dtype=np.float32)
     if chance.random() < 0.4:
-        low, high = np.quantile(image[::3, ::3], [chance.uniform(0, 0.05), chance.uniform(0.93, 1)])
+        low, high = np.quantile(image[::3, ::3], [chance.uniform(0, 0.05), chance.uniform(0.93, 1)]).tolist()
         image = np.clip(image, low, max(high, low + 1e-3))
     image = np.clip(spread(image), 0, 1) ** np.float32(np.exp(chance.normal(0, 0.35)))
     if chance.random() < 0.2:
@@ -55,8 +55,8 @@ def windowed(image: Float32, mask: BoolArray, chance: np.random.Generator) -> Fl
     margin = np.array([np.ptp(rows), np.ptp(columns)]) // 3 + 2
     first = np.maximum([rows.min() - margin[0], columns.min() - margin[1]], 0)
     near = image[first[0] : rows.max() + margin[0] + 1, first[1] : columns.max() + margin[1] + 1]
-    low, high = np.quantile(near, [0.1, 0.9])
-    room = chance.uniform(0.2, 2, 2) * max(high - low, 0.02)
+    low, high = np.quantile(near, [0.1, 0.9]).tolist()
+    room = (chance.uniform(0.2, 2, 2) * max(high - low, 0.02)).tolist()
     return np.asarray(np.clip(image, low - room[0], high + room[1]), dtype=np.float32)
 
 

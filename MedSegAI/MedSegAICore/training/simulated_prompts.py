@@ -7,6 +7,7 @@ and along the border.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,22 +47,25 @@ class _Region:
 
     Parameters
     ----------
-    pixels
-        All of them (n, 2) as (row, column).
-    depth
-        (rows, columns) float32: distance to the border [pixels], 0 outside; the picture's edge is border as well.
+    mask
+        (rows, columns), not empty.
     """
 
-    pixels: Pixels
-    depth: Float32
+    mask: BoolArray
 
-    @classmethod
-    def of(cls, mask: BoolArray) -> _Region:
-        rows, columns = np.nonzero(mask)
-        box = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
-        depth = np.zeros(mask.shape, np.float32)
-        depth[box] = ndimage.distance_transform_edt(np.pad(mask[box], 1))[1:-1, 1:-1]
-        return cls(np.stack([rows, columns], axis=1), depth)
+    @cached_property
+    def pixels(self) -> Pixels:
+        """All of them (n, 2) as (row, column)."""
+        return np.argwhere(self.mask)
+
+    @cached_property
+    def depth(self) -> Float32:
+        """Distance to the border (rows, columns) [pixels], 0 outside; the picture's edge is border as well."""
+        low, high = self.pixels.min(axis=0), self.pixels.max(axis=0) + 1
+        box = np.s_[low[0] : high[0], low[1] : high[1]]
+        depth = np.zeros(self.mask.shape, np.float32)
+        depth[box] = ndimage.distance_transform_edt(np.pad(self.mask[box], 1))[1:-1, 1:-1]
+        return depth
 
 
 def first_prompts(mask: BoolArray, chance: np.random.Generator) -> PromptMaps:
@@ -74,7 +78,7 @@ def first_prompts(mask: BoolArray, chance: np.random.Generator) -> PromptMaps:
     chance
         Draws.
     """
-    maps, region = PromptMaps.nothing((mask.shape[0], mask.shape[1])), _Region.of(mask)
+    maps, region = PromptMaps.nothing((mask.shape[0], mask.shape[1])), _Region(mask)
     kind = chance.choice(["box", "clicks", "scribble", "several"], p=[0.3, 0.35, 0.15, 0.2])
     several = kind == "several"
     if kind == "box" or (several and chance.random() < 0.5):
@@ -112,7 +116,7 @@ def next_prompts(maps: PromptMaps, mask: BoolArray, predicted: BoolArray, chance
     if not error.any():
         return maps
     add = _scribbled if chance.random() < SCRIBBLED_CORRECTIONS else _clicked
-    return add(maps, _Region.of(error), chance, positive=bool(positive))
+    return add(maps, _Region(error), chance, positive=bool(positive))
 
 
 def _largest_part(mask: BoolArray) -> BoolArray:
@@ -199,4 +203,4 @@ def _kept_out(maps: PromptMaps, mask: BoolArray, chance: np.random.Generator) ->
     if not outside.any():
         return maps
     add = _scribbled if chance.random() < SCRIBBLED_CORRECTIONS else _clicked
-    return add(maps, _Region.of(outside), chance, positive=False)
+    return add(maps, _Region(outside), chance, positive=False)

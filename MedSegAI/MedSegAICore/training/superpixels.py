@@ -131,7 +131,7 @@ class _Superpixels:
 
     def _neighbours(self, seed: int, chance: np.random.Generator) -> BoolArray:
         """Return which pieces are joined to one by chance."""
-        joined: BoolArray = chance.random(self.borders.shape[1]) < chance.uniform(0, 0.3)
+        joined = chance.random((self.borders.shape[1],)) < chance.uniform(0, 0.3)
         return self._connected(seed, joined)
 
     def _connected(self, seed: int, kept: BoolArray) -> BoolArray:

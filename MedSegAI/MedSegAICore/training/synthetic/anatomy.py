@@ -91,7 +91,7 @@ class _Anatomy:
         radii = _pair(np.array([longer, longer * chance.uniform(0.45, 1)]))
         angle, exponent = chance.uniform(0, np.pi), float(chance.choice([2, 2, 2.6]))
         row, column = self._canvas.place(cavity, chance)
-        strength, centres = chance.uniform(0, 0.3), [(row, column, angle)]
+        strength, centres = chance.uniform(0, 0.25), [(row, column, angle)]
         if chance.random() < 0.2:  # the other of a pair
             centres.append((row, self._size - column, -angle))
         organ = None
@@ -151,7 +151,7 @@ class _Anatomy:
         shape, pieces = (self._size, self._size), np.array_split(course, 4)
         drawn = np.zeros(shape, np.bool_)
         for piece, radius in zip(pieces, np.linspace(first, last, 4), strict=True):
-            drawn |= disc_map(piece, round(2 * max(radius, 0.5)) / 2, shape) > 0
+            drawn |= disc_map(piece[:: 2 if radius >= 1 else 1], round(2 * max(radius, 0.5)) / 2, shape) > 0
         return drawn
 
     def _spots(self, parent: int) -> None:

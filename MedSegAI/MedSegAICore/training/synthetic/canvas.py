@@ -16,7 +16,7 @@ EVERYWHERE: Bounds = (slice(None), slice(None))
 
 LARGEST_LABEL = 255
 
-_REACH = 1.7
+_REACH = 1.5
 """Distances are known to so many times the longer radius of a blob."""
 
 _TRIES = 64
@@ -156,7 +156,8 @@ class Canvas:
         return chosen
 
     def _reach(self, middle: float, reach: float) -> slice:
-        return slice(int(np.clip(middle - reach, 0, self.size)), int(np.clip(middle + reach + 2, 0, self.size)))
+        first, last = int(middle - reach), int(middle + reach + 2)
+        return slice(min(max(first, 0), self.size), min(max(last, 0), self.size))
 
 
 def family_of(label: int, parents: Sequence[int]) -> frozenset[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from ..example import BoolArray, Float32
 from .fields import displacement
@@ -51,10 +52,7 @@ def draw_positions(aim: BoolArray, size: int, chance: np.random.Generator) -> Fl
 
 def taken(labels: NDArray[np.uint8], positions: Float32) -> NDArray[np.uint8]:
     """Return the labels at positions (2, rows, columns); beyond its edge the canvas is mirrored."""
-    last = labels.shape[0] - 1
-    nearest = np.abs(np.rint(positions).astype(np.int64)) % (2 * last)
-    rows, columns = last - np.abs(last - nearest)
-    view: NDArray[np.uint8] = labels[rows, columns]
+    view: NDArray[np.uint8] = ndimage.map_coordinates(labels, positions, order=0, mode="mirror", prefilter=False)
     return view
 
 
