@@ -182,6 +182,9 @@ FAMILIES = (
     Family("SAM", (r"^image_encoder\.pos_embed$",), _encoder_alone, _WHOLE),
     Family("the mask decoder of SAM without an image encoder", (r"^mask_decoder\.iou_token\.",), _one(""), _WHOLE),
     Family("ScribblePrompt-UNet", (r"^downs\.", r"^ups\.", r"^final_conv\."), _one("scribbleprompt_unet")),
+    Family(
+        "MedSegAI's interactive network", (r"^downs\.0\.conv1\.conv\.", r"^ups\.", r"^readout\."), _one("prompt_unet")
+    ),
     Family("SE-Net", (r"^conditioner\.squeeze_conv_", r"^segmentor\."), _one("senet")),
     Family("MultiverSeg", (r"\.cross\.cross_conv\.", r"\.target\.vmapped\.norml\."), _one("multiverseg")),
     Family("Tyche", (r"\.cross\.cross_conv\.", r"\.meanconv\."), _one("tyche")),

@@ -81,6 +81,11 @@ KNOWN = [
     ({POSITIONS: (1, 64, 64, 768)}, "SAM ViT-B for pictures of 1024 pixels, without its mask decoder", ""),
     (names(DECODER), "the mask decoder of SAM without an image encoder", ""),
     (names("downs.0.weight", "ups.0.weight", "final_conv.weight"), "ScribblePrompt-UNet", "scribbleprompt_unet"),
+    (
+        names("downs.0.conv1.conv.weight", "ups.0.transp_conv.conv.weight", "readout.weight"),
+        "MedSegAI's interactive network",
+        "prompt_unet",
+    ),
     (names("conditioner.squeeze_conv_e1.weight", "segmentor.encode1.weight"), "SE-Net", "senet"),
     (names(CROSS, "enc_blocks.0.target.vmapped.conv.weight"), "UniverSeg", "universeg"),
     (names(CROSS, "enc_blocks.0.meanconv.vmapped.conv.weight"), "Tyche", "tyche"),
