@@ -1,5 +1,6 @@
 """The visible module: what is installed, what is missing, and segmentation from the Python console."""
 
+from MedSegAILib.gui.diffusion_calls import DiffusionCalls
 from MedSegAILib.gui.fewshot_calls import FewShotCalls
 from MedSegAILib.gui.incontext_calls import InContextCalls
 from slicer.i18n import tr as _
@@ -58,16 +59,17 @@ class MedSegAIWidget(ScriptedLoadableModuleWidget):
         self.panel.close()
 
 
-class MedSegAILogic(FewShotCalls, InContextCalls, ScriptedLoadableModuleLogic):
+class MedSegAILogic(FewShotCalls, InContextCalls, DiffusionCalls, ScriptedLoadableModuleLogic):
     """Segmentation of nodes for the Python console and other modules; its parts say what else it can do.
 
     >>> from MedSegAI import MedSegAILogic
     >>> logic = MedSegAILogic()
     >>> segmentId, result = logic.segment(getNode("CT"), [getNode("F")], getNode("Segmentation"), "Liver")
 
-    Positions are read from nodes: points, ROIs, planes, closed curves and label maps are prompts, and so are the
-    values `PointPrompt`, `BoxPrompt`, ... of `MedSegAICore`, in mm (right, anterior, superior). The work is done in
-    the engine process: the application stays responsive, and torch is never loaded into it.
+    Positions are read from nodes: points, ROIs, planes, closed curves and label maps are prompts, and so are segments
+    as (segmentation node, name) and the values `PointPrompt`, `BoxPrompt`, ... of `MedSegAICore`, in mm (right,
+    anterior, superior). The work is done in the engine process: the application stays responsive, and torch is never
+    loaded into it.
     """
 
     def segment(

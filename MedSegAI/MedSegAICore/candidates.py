@@ -12,7 +12,7 @@ from .volume import VolumePatch
 
 def candidate_name(name: str, number: int) -> str:
     """Return what a candidate of the structure `name` is called; the most typical one has the number 1."""
-    return f"{name}, candidate {number}"
+    return f"{name} candidate {number}"
 
 
 def with_structures(result: SegmentationResult, name: str, *, candidates: bool = False) -> SegmentationResult:

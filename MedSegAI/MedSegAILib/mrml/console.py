@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import slicer
-from MedSegAICore.errors import NodeRemoved
+from MedSegAICore.errors import InvalidRequest, NodeRemoved
+from MedSegAICore.prompts import MaskPrompt
 from MedSegAICore.recipe import Recipe, recipes_to_json
 from MedSegAICore.request import PromptTask, SegmentationRequest
 from MedSegAICore.segmentation_file import RECIPE_TAG, tag_text
 
 from .editor import LogicEditor
-from .prompts import promptsFromNode
+from .prompts import promptsFromNode, segmentPatch
 from .segments import SegmentWriter
 from .translation import tr as _
 from .volumes import imageVolume
@@ -39,7 +40,8 @@ def segment(
     volumeNode
         The scalar volume; it may be under linear transforms.
     prompts
-        Nodes (points, ROIs, planes, curves, label maps) and prompts of the core, in any mixture.
+        Nodes (points, ROIs, planes, curves, label maps), segments as (segmentation node, name) and prompts of the
+        core, in any mixture.
     segmentationNode
         Where the segment goes; None makes a segmentation on the grid of the volume.
     segmentName
@@ -70,11 +72,14 @@ def segment(
     return writeResult(result, volumeNode, segmentationNode, segmentName, editor)
 
 
-def requestFromNodes(volumeNode, prompts, segmentName="Segment", **settings):
-    """Return the `SegmentationRequest` that `segment` sends; arguments and errors are the same."""
+def requestFromNodes(volumeNode, prompts, segmentName="Segment", kind=PromptTask, **settings):
+    """Return the `SegmentationRequest` that `segment` sends, or with another task of prompts as its `kind`.
+
+    Other arguments and errors are those of `segment`.
+    """
     image = imageVolume(volumeNode)
     values = tuple(value for prompt in prompts for value in _asPrompts(prompt, image.geometry))
-    return SegmentationRequest(image, PromptTask(values, **settings), segmentName)
+    return SegmentationRequest(image, kind(values, **settings), segmentName)
 
 
 def writeResult(result, volumeNode, segmentationNode=None, segmentName="Segment", editor=None):
@@ -132,7 +137,17 @@ def _write(result, segmentationNode, segmentName, volumeNode, editor):
 def _asPrompts(prompt, geometry):
     if isinstance(prompt, slicer.vtkMRMLNode):
         return promptsFromNode(prompt, geometry)
+    if isinstance(prompt, tuple):
+        return (_segmentPrompt(*prompt, geometry),)
     return (prompt,)
+
+
+def _segmentPrompt(segmentationNode, name, geometry):
+    segmentId = segmentationNode.GetSegmentation().GetSegmentIdBySegmentName(name)
+    if not segmentId:
+        message = _("'{name}' has no segment '{segment}'.").format(name=segmentationNode.GetName(), segment=name)
+        raise InvalidRequest(message, _("Choose a segment of this segmentation."))
+    return MaskPrompt(segmentPatch(segmentationNode, segmentId, geometry))
 
 
 def newEngine():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+
 import slicer
 from MedSegAICore.errors import InvalidRequest
 
@@ -65,6 +67,10 @@ class LogicEditor:
         vtkModes = (logic.ModificationModeSet, logic.ModificationModeAdd, logic.ModificationModeRemove)
         logic.ModifySegmentByLabelmap(segmentationNode, segmentId, labelmap, vtkModes[mode], False, False)
 
+    def overlapping(self):
+        """Let what is written meanwhile take no voxels from other segments, whatever the overwrite mode is."""
+        return _overwritingNothing(self.segmentEditorNode)
+
     @property
     def canUndo(self):
         """Whether there is a step to undo."""
@@ -109,6 +115,20 @@ class EffectEditor:
         """Change a segment, with masking and overwrite mode."""
         # a plain int: PythonQt does not take another enum for its own
         self._scriptedEffect.modifySegmentByLabelmap(segmentationNode, segmentId, labelmap, int(mode))
+
+    def overlapping(self):
+        """Let what is written meanwhile take no voxels from other segments, whatever the overwrite mode is."""
+        return _overwritingNothing(self._scriptedEffect.parameterSetNode())
+
+
+@contextmanager
+def _overwritingNothing(segmentEditorNode):
+    before = segmentEditorNode.GetOverwriteMode()
+    segmentEditorNode.SetOverwriteMode(segmentEditorNode.OverwriteNone)
+    try:
+        yield
+    finally:
+        segmentEditorNode.SetOverwriteMode(before)
 
 
 def _temporaryEditorNode(scene):

@@ -34,9 +34,9 @@ def test_a_box_gives_masks_their_consensus_and_their_doubt(process, line, files,
     assert 0 <= probability.min() < 0.5 < probability.max() <= 1
     assert 0 < read_image(files["uncertainty"]).array.max() <= 1
     segments = read_labels(files["segmentation"])
-    assert list(segments.places) == ["Nodule", *(f"Nodule, candidate {number}" for number in (1, 2, 3))]
+    assert list(segments.places) == ["Nodule", *(f"Nodule candidate {number}" for number in (1, 2, 3))]
     np.testing.assert_array_equal(segments.mask("Nodule"), labels.array == 7)
-    assert not np.array_equal(segments.mask("Nodule, candidate 1"), segments.mask("Nodule, candidate 3"))
+    assert not np.array_equal(segments.mask("Nodule candidate 1"), segments.mask("Nodule candidate 3"))
     task = Recipe.from_json(recipe.read_text()).task
     assert task.options == SamplingOptions(3, 2, combine="mean")
 
