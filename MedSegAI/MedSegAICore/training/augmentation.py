@@ -21,7 +21,8 @@ def spread(image: Float32) -> Float32:
 
 
 def degraded(image: Float32, chance: np.random.Generator) -> Float32:
-    """Return an image (size, size) with a bias field, thick pixels or artefacts of a scanner, each by chance."""
+    """Return an image (size, size), from 0 to 1, with a bias field, thick pixels or artefacts, each by chance."""
+    image = spread(image)
     if chance.random() < 0.35:
         image = with_bias(image, chance.uniform(0.05, 0.35), chance)
     if chance.random() < 0.2:

@@ -15,10 +15,7 @@ from ..evaluation.datasets.dataset import Case, Dataset, load_dataset
 from ..volume import VolumePatch
 from .example import SMALLEST_AREA, BoolArray, Example
 from .training_sets import LABELLED_SETS, Group, check_training_set, training_subjects
-from .views import Grey, draw_close_up, quantised
-
-FLATTEST = 4.0
-"""Slices are taken only where their pixels are at most so many times as long as wide."""
+from .views import Grey, Picture, directions, draw_close_up, quantised
 
 _MANY_SUBJECTS = 16
 """Sets are seen as often as the root of the number of their subjects says, up to so many."""
@@ -48,14 +45,14 @@ class DrawnStructure:
     mask: VolumePatch
     places: NDArray[np.int64]
 
-    def slice(self, place: NDArray[np.int64]) -> tuple[Grey, BoolArray, tuple[float, float]]:
-        """Return image, mask and distance of rows and columns of one of its slices."""
+    def slice(self, place: NDArray[np.int64]) -> tuple[Picture, BoolArray]:
+        """Return picture and mask of one of its slices."""
         axis, index = (int(number) for number in place)
         mask: BoolArray = np.zeros(self.image.shape[:axis] + self.image.shape[axis + 1 :], np.bool_)
         bounds = self.mask.bounds[:axis] + self.mask.bounds[axis + 1 :]
         mask[bounds] = np.take(self.mask.array, index - self.mask.offset[axis], axis)
         rows, columns = self.spacing[:axis] + self.spacing[axis + 1 :]
-        return np.take(self.image, index, axis), mask, (rows, columns)
+        return Picture(np.take(self.image, index, axis), (rows, columns)), mask
 
 
 class LabelledSource:
@@ -93,9 +90,9 @@ class LabelledSource:
             structures = labels[int(chance.integers(len(labels)))]
             structure = structures[int(chance.integers(len(structures)))]
             place = structure.places[chance.integers(len(structure.places))]
-            image, mask, spacing = structure.slice(place)
+            picture, mask = structure.slice(place)
             wanted = _one_part(mask, chance) if chance.random() < _ONE_PART else mask
-            example = draw_close_up(image, wanted, spacing, size, chance)
+            example = draw_close_up(picture, wanted, size, chance)
             if example is not None:
                 return example
 
@@ -130,11 +127,8 @@ def _of_case(case: Case) -> Iterator[tuple[str, DrawnStructure]]:
 def _places(mask: VolumePatch, spacing: Sequence[float]) -> NDArray[np.int64]:
     """Return array axis and index (n, 2) of the slices that can be used and show enough of a structure."""
     places: list[tuple[int, int]] = []
-    for axis in range(3):
+    for axis in directions(mask.geometry.shape, spacing):
         others = [other for other in range(3) if other != axis]
-        sides = [spacing[other] for other in others]
-        if max(sides) > FLATTEST * min(sides) or min(mask.geometry.shape[other] for other in others) < 2:
-            continue
         areas = np.count_nonzero(mask.array, axis=(others[0], others[1]))
         places.extend((axis, mask.offset[axis] + int(index)) for index in np.flatnonzero(areas >= SMALLEST_AREA))
     return np.array(places, dtype=np.int64).reshape(-1, 2)

@@ -159,9 +159,8 @@ def _middle_line(region: _Region, chance: np.random.Generator) -> Pixels:
     """Return a line along a part of the ridge of the depth."""
     ridge = (region.depth >= ndimage.maximum_filter(region.depth, 3)) & (region.depth >= 0.3 * region.depth.max())
     part = _part_of(np.argwhere(ridge), chance)
-    end = part[np.argmax(((part - part[0]) ** 2).sum(axis=1))]
-    order = np.argsort((part - part[0]) @ (end - part[0]), kind="stable")
-    return _within(line_pixels(part[order[:: max(len(order) // _LINE_POINTS, 1)]]), region)
+    corners = part[:: max(len(part) // _LINE_POINTS, 1)]
+    return _within(line_pixels(corners[_short_way(corners)]), region)
 
 
 def _border_line(region: _Region, chance: np.random.Generator) -> Pixels:
@@ -178,6 +177,16 @@ def _random_line(region: _Region, chance: np.random.Generator) -> Pixels:
     share = np.linspace(0, 1, 9)[:, None]
     curve = (1 - share) * ends[0] + share * ends[1] + 4 * share * (1 - share) * bend
     return _within(line_pixels(curve), region)
+
+
+def _short_way(points: Pixels) -> list[int]:
+    """Return an order of points (n, 2) in which each is followed by the nearest of the rest."""
+    squares = ((points[:, None] - points[None]) ** 2).sum(axis=2)
+    order, left = [0], list(range(1, len(points)))
+    while left:
+        order.append(min(left, key=squares[order[-1]].item))
+        left.remove(order[-1])
+    return order
 
 
 def _within(line: Pixels, region: _Region) -> Pixels:

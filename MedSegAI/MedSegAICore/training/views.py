@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,8 +19,14 @@ Pair = tuple[float, float]
 
 _WHITE = 65535
 
+FLATTEST = 4.0
+"""Slices are taken only where their pixels are at most so many times as long as wide."""
+
 SHARES = (0.03, 0.9)
 """How long a structure is in a picture, as a share of its side: drawn evenly on a logarithmic scale."""
+
+_NARROWEST = 16
+"""Slices have at least so many rows and columns."""
 
 _LARGEST_ZOOM = 4.0
 """A pixel of a slice becomes at most so many pixels of a picture."""
@@ -43,6 +50,22 @@ def quantised(volume: ImageVolume) -> Grey:
     low, high = float(array.min()), float(array.max())
     grey: Grey = np.rint((array - np.float32(low)) * np.float32(_WHITE / max(high - low, 1e-6))).astype(np.uint16)
     return grey
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A slice.
+
+    Parameters
+    ----------
+    image
+        (rows, columns).
+    spacing
+        Distance of rows and columns, in any unit.
+    """
+
+    image: Grey
+    spacing: tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,17 +99,32 @@ class View:
         return np.asarray(middle + scale * turned, dtype=np.float32)
 
 
-def draw_close_up(
-    image: Grey, mask: BoolArray, spacing: Pair, size: int, chance: np.random.Generator
-) -> Example | None:
+def directions(shape: Sequence[int], spacing: Sequence[float]) -> tuple[int, ...]:
+    """Return the array axes across which slices of a volume are worth looking at.
+
+    Parameters
+    ----------
+    shape, spacing
+        Number and distance of the voxels along k, j and i.
+    """
+    axes = []
+    for axis in range(3):
+        sides = [spacing[other] for other in range(3) if other != axis]
+        counts = [shape[other] for other in range(3) if other != axis]
+        if max(sides) <= FLATTEST * min(sides) and min(counts) >= _NARROWEST:
+            axes.append(axis)
+    return tuple(axes)
+
+
+def draw_close_up(picture: Picture, mask: BoolArray, size: int, chance: np.random.Generator) -> Example | None:
     """Return an example of `size` x `size` pixels that shows a structure as large as chance wants it.
 
     Parameters
     ----------
-    image, mask
-        A slice (rows, columns) and the structure on it; not empty.
-    spacing
-        Distance of rows and of columns, in any unit: the pixels of the example are as long as wide.
+    picture
+        A slice; the pixels of the example are as long as wide.
+    mask
+        (rows, columns) the structure on it; not empty.
     size
         Side [pixels].
     chance
@@ -97,6 +135,7 @@ def draw_close_up(
     Example or None
         None if no view was found that shows enough of the structure and of what is around it.
     """
+    image, spacing = picture.image, picture.spacing
     rows, columns = np.nonzero(mask)
     low, high = (np.array([end(rows), end(columns)]) for end in (np.min, np.max))
     length = float(((high - low + 1) * spacing).max())
@@ -109,11 +148,11 @@ def draw_close_up(
         half = np.minimum(0.5 * size * step / np.array(spacing), np.array(image.shape) / 2)
         middle = np.clip(middle, half, image.shape - half)  # what lies beyond the slice is black
         view = draw_view(_pair(middle), _pair(step / np.array(spacing)), size, chance)
-        picture, inside = seen(image, mask, view)
-        if is_usable(inside) and np.ptp(picture) > 0:
+        grey, inside = seen(image, mask, view)
+        if is_usable(inside) and np.ptp(grey) > 0:
             if chance.random() < _WINDOWED:
-                picture = windowed(picture, inside, chance)
-            return Example(relit(degraded(picture, chance), chance), inside)
+                grey = windowed(grey, inside, chance)
+            return Example(relit(degraded(grey, chance), chance), inside)
     return None
 
 

@@ -51,8 +51,12 @@ def draw_positions(aim: BoolArray, size: int, chance: np.random.Generator) -> Fl
 
 
 def taken(labels: NDArray[np.uint8], positions: Float32) -> NDArray[np.uint8]:
-    """Return the labels at positions (2, rows, columns); beyond its edge the canvas is mirrored."""
-    view: NDArray[np.uint8] = ndimage.map_coordinates(labels, positions, order=0, mode="mirror", prefilter=False)
+    """Return the labels at positions (2, rows, columns).
+
+    Beyond the edge of a canvas with a whole body is background, and a body seen from within is mirrored.
+    """
+    mode = "constant" if labels[0, 0] == 0 else "mirror"
+    view: NDArray[np.uint8] = ndimage.map_coordinates(labels, positions, order=0, mode=mode, prefilter=False)
     return view
 
 
