@@ -52,6 +52,7 @@ from MedSegAICore.evaluation.report.evaluation import Evaluation
 from MedSegAICore.evaluation.statistics import mean_with_interval
 from MedSegAICore.images import image_from_array, write_image
 from MedSegAICore.label_files import file_stem, wanted_labels
+from MedSegAICore.request import SamplingOptions
 
 NAME = "MedSegAI Evaluate"
 PROTOCOLS = ("interactive", "few-shot", "in-context", "raters")
@@ -61,6 +62,7 @@ EXAMPLES = """examples:
   MedSegAIEvaluate.py results --predictions mine --references truth
   MedSegAIEvaluate.py results --models adaptive --datasets ct_abdomen_volume --datasetFolder data
   MedSegAIEvaluate.py results --protocol in-context --models mean-mask,first-mask --supports 1,4 --datasets mine.json
+  MedSegAIEvaluate.py results --protocol raters --models diffusion_lung_nodules,adaptive --datasets mine.json
 
 The folder receives table.md, cases.csv, results.json, plots, and maps of the worst errors for Slicer. A run that was
 stopped goes on when it is started again. Not a medical device.
@@ -118,6 +120,8 @@ def parser() -> argparse.ArgumentParser:
     examples.add_argument("--unmatched", action="store_true", help="in-context: once more mirrored and moved")
     raters = made.add_argument_group("raters: images that several people drew on")
     raters.add_argument("--prompt", choices=("point", "box"), default="box", help="what the model is told (box)")
+    raters.add_argument("--samples", type=int, default=16, metavar="N", help="masks that diffusion models draw (16)")
+    raters.add_argument("--steps", type=int, default=10, metavar="N", help="steps in which they draw them (10)")
     settings = made.add_argument_group("settings")
     settings.add_argument("--labels", default="", metavar="A=1,B=2", help="structures, with values in label maps (all)")
     settings.add_argument("--name", default="prediction", help="what tables call the segmentations (prediction)")
@@ -224,7 +228,8 @@ def job_of_chosen_models(options: argparse.Namespace) -> Found:
     engine = Engine(options.device, {model: Path(file) for model, file in weights.items()})
     who = tuple(parts(options.labels)), tuple(parts(options.subjects)), options.most
     asked = Asked(*who, tolerance=options.tolerance, seed=options.seed)
-    return job_of_models(parts(options.models), sets, engine, chosen_plan(options), asked), []
+    sampling = SamplingOptions(options.samples, options.steps)
+    return job_of_models(parts(options.models), sets, engine, chosen_plan(options), asked, sampling), []
 
 
 def chosen_plan(options: argparse.Namespace) -> Plan:

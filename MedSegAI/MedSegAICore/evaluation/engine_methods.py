@@ -18,7 +18,15 @@ from ..fewshot.learned import fingerprint_of
 from ..incontext.context_example import ContextExample
 from ..incontext.task_library import TaskLibrary
 from ..prompts import Prompt
-from ..request import ContextOptions, FewShotTask, InContextTask, PromptTask, SegmentationRequest
+from ..request import (
+    ContextOptions,
+    DiffusionTask,
+    FewShotTask,
+    InContextTask,
+    PromptTask,
+    SamplingOptions,
+    SegmentationRequest,
+)
 from ..support import Support
 from ..volume import ImageVolume
 from .protocols.raters import Candidates
@@ -67,6 +75,32 @@ class EngineCandidates:
         result = self.engine.segment(request, run.progress, run.cancel)
         masks = (np.asarray(mask.full(), dtype=np.bool_) for mask in (result.mask, *result.candidates))
         return Candidates(tuple(masks), result.probability.full())
+
+
+@dataclass(frozen=True, eq=False)
+class EngineSamples:
+    """A diffusion model of the Engine as a method that offers candidates; it needs a prompt.
+
+    Parameters
+    ----------
+    engine
+        Runs the model.
+    model
+        Its name in the catalogue.
+    options
+        How many masks are drawn, and how.
+    """
+
+    engine: Engine
+    model: str
+    options: SamplingOptions = field(default_factory=SamplingOptions)
+
+    def __call__(self, image: ImageVolume, prompts: tuple[Prompt, ...], run: Run) -> Candidates:
+        """Return the masks that are drawn, and their consensus; the probability is the share of the masks."""
+        request = SegmentationRequest(image, DiffusionTask(prompts, self.model, options=self.options))
+        result = self.engine.segment(request, run.progress, run.cancel)
+        masks = (np.asarray(mask.full(), dtype=np.bool_) for mask in result.candidates)
+        return Candidates(tuple(masks), consensus=np.asarray(result.mask.full(), dtype=np.bool_))
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -10,9 +11,10 @@ from ..engine.engine import Engine
 from ..engine.run import Run
 from ..errors import InvalidRequest, WeightsMissing
 from ..geometry import VolumeGeometry
+from ..request import SamplingOptions
 from .datasets.content import content_digest, files_of
 from .datasets.dataset import Dataset
-from .engine_methods import EngineCandidates, EngineClicks, EngineContext, EngineExamples
+from .engine_methods import EngineCandidates, EngineClicks, EngineContext, EngineExamples, EngineSamples
 from .job import Job
 from .protocols.baselines import first_mask, mean_mask
 from .protocols.plans import Asked, ImageProtocol, InteractivePlan, MethodKind, Plan
@@ -29,8 +31,8 @@ SUPPORT_METHODS: Mapping[str, Callable[[Engine], SupportMethod]] = {
 }
 """What makes the methods that any other from examples has to beat, by name."""
 
-PROMPT = "prompt"
-"""Paradigm of the models that clicks and candidates are asked of."""
+PROMPT, DIFFUSION = "prompt", "diffusion"
+"""Paradigms of the models that clicks are asked of, the former, and candidates, both."""
 
 FROM_EXAMPLES: Mapping[str, Callable[[Engine, str], SupportMethod]] = {
     "fewshot": EngineExamples,
@@ -45,6 +47,7 @@ def job_of_models(
     engine: Engine,
     plan: Plan | None = None,
     asked: Asked | None = None,
+    sampling: SamplingOptions | None = None,
 ) -> Job:
     """Return the evaluation of models on labelled images.
 
@@ -60,6 +63,8 @@ def job_of_models(
         The protocol; None for a box and five clicks.
     asked
         What and whom to ask for, and the seed; None for everything.
+    sampling
+        How diffusion models draw their candidates, with the seed of `asked`; None for the usual way.
 
     Raises
     ------
@@ -71,7 +76,8 @@ def job_of_models(
         A model has no checkpoint file.
     """
     plan, asked = plan or InteractivePlan(), asked or Asked()
-    methods = _methods(plan.asks_for, models, engine)
+    sampling = replace(sampling or SamplingOptions(), seed=asked.seed)
+    methods = _methods(plan.asks_for, models, engine, sampling)
     if not datasets or len({dataset.name for dataset in datasets}) < len(datasets):
         message = "Two data sets have one name." if datasets else "No data set is chosen."
         raise InvalidRequest(message, "Choose data sets with different names, at least one.")
@@ -83,11 +89,13 @@ def job_of_models(
         "Tolerance": asked.tolerance,
         "Weights": _weights_in_words(models, engine),
     }
+    if any(isinstance(method, EngineSamples) for method in methods.values()):
+        settings["Sampling"] = ", ".join(f"{name}: {value}" for name, value in asdict(sampling).items())
     protocols = [protocol for protocols in by_set for protocol in protocols]
     return Job(protocols, methods, settings, _masks_by_asking_again(protocols, methods), asked.seed)
 
 
-def _methods(kind: MethodKind, names: Sequence[str], engine: Engine) -> dict[str, Any]:
+def _methods(kind: MethodKind, names: Sequence[str], engine: Engine, sampling: SamplingOptions) -> dict[str, Any]:
     """Return the methods of these names."""
     known: dict[str, Callable[[], Any]]
     if kind == "supports":
@@ -99,6 +107,9 @@ def _methods(kind: MethodKind, names: Sequence[str], engine: Engine) -> dict[str
         wrapped = EngineClicks if kind == "clicks" else EngineCandidates
         prompted = [name for name, spec in engine.models().items() if spec.paradigm == PROMPT]
         known = {name: partial(wrapped, engine, name) for name in prompted}
+        if kind == "candidates":
+            drawing = [name for name, spec in engine.models().items() if spec.paradigm == DIFFUSION]
+            known |= {name: partial(EngineSamples, engine, name, sampling) for name in drawing}
     unknown = [name for name in names if name not in known]
     if unknown or not names:
         needed = "examples" if kind == "supports" else "clicks"

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from fakes.ball_set import GEOMETRY, LABELS, label_map, write_array, write_ball_set
+from fakes.diffusion import DEFAULT, diffusion_engine, write_weights
 from fakes.questions import Numbers, exact, refuses_five
 from MedSegAICore.engine.engine import Engine
 from MedSegAICore.engine.run import CancelToken, Run
@@ -26,9 +27,11 @@ from MedSegAICore.evaluation.file_comparison import FilePair
 from MedSegAICore.evaluation.file_job import job_of_files, pairs_in
 from MedSegAICore.evaluation.job import Job, run_job
 from MedSegAICore.evaluation.model_job import job_of_models
-from MedSegAICore.evaluation.protocols.plans import InteractivePlan
+from MedSegAICore.evaluation.protocols.plans import Asked, InteractivePlan, RatersPlan
 from MedSegAICore.evaluation.report.results import read_results
 from MedSegAICore.geometry import VolumeGeometry
+from MedSegAICore.models.weights import FOLDER_VARIABLE
+from MedSegAICore.request import SamplingOptions
 from MedSegAICore.segmentation_file import NamedMask, write_segmentation
 from MedSegAICore.volume import VolumePatch
 
@@ -239,6 +242,23 @@ def test_a_model_is_evaluated_click_by_click(tmp_path, ball_set):
     overlap = 2 * (shown == 1).sum() / (2 * (shown == 1).sum() + (shown > 1).sum())
     assert overlap == pytest.approx(worst.values["dice"])
     assert read_results(tmp_path / "out" / "results.json").methods == ("adaptive",)
+
+
+def test_a_diffusion_model_is_compared_with_raters_and_how_it_draws_counts(tmp_path, ball_set, monkeypatch):
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    write_weights(tmp_path)
+    sampling, asked = SamplingOptions(samples=3, steps=2), Asked(seed=4)
+    job = job_of_models([DEFAULT, "adaptive"], [ball_set], diffusion_engine(), RatersPlan(), asked, sampling)
+    assert "samples: 3, steps: 2, seed: 4, solver: ddim" in job.settings["Sampling"]
+    evaluation, _ = run_job(job, tmp_path / "out", Run(), worst=1)
+    counts = [(record.method, record.values["candidates"]) for record in evaluation.records]
+    assert counts == [(DEFAULT, 3), (DEFAULT, 3), ("adaptive", 1), ("adaptive", 1)]
+    assert not any(record.failure for record in evaluation.records)
+    otherwise = job_of_models([DEFAULT, "adaptive"], [ball_set], diffusion_engine(), RatersPlan(), asked)
+    with pytest.raises(SettingsDiffer):
+        run_job(otherwise, tmp_path / "out", Run())
+    with pytest.raises(InvalidRequest, match="no model"):
+        job_of_models([DEFAULT], [ball_set], diffusion_engine(), InteractivePlan(1))
 
 
 @pytest.mark.parametrize(

@@ -169,7 +169,7 @@ def _case_in_files(spec: DatasetSpec, storage: FilesSpec, folder: Path, file: st
             message = f"The image '{file}' of the set '{spec.name}' has no label map '{path.relative_to(folder)}'."
             raise InvalidDataset(message)
     image = None if storage.image is None else folder / file
-    return _case(spec, found, FileSource(image, label_maps, spec.has_spacing))
+    return _case(spec, found, FileSource(image, label_maps, None if spec.has_spacing else spec.pixel_mm))
 
 
 def _cases_in_archive(spec: DatasetSpec, storage: ArchiveSpec, folder: Path) -> list[Case]:
@@ -180,7 +180,7 @@ def _cases_in_archive(spec: DatasetSpec, storage: ArchiveSpec, folder: Path) -> 
         if found is None:
             message = f"The name '{name}' in '{storage.file}' is not like '{storage.pattern}'."
             raise InvalidDataset(message)
-        cases.append(_case(spec, found, ArchiveSource(archive, index, storage.label)))
+        cases.append(_case(spec, found, ArchiveSource(archive, index, storage.label, spec.pixel_mm)))
     if not cases:
         message = f"The archive '{storage.file}' holds no case."
         raise InvalidDataset(message)

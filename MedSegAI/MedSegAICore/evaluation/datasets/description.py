@@ -114,6 +114,9 @@ class DatasetSpec:
         or `never` (only for evaluation).
     notes
         What else one should know.
+    pixel_mm
+        Side of a pixel [mm] that is assumed where the files do not tell it: some models want to see structures at a
+        certain size. What is measured is in pixels all the same.
     """
 
     name: str
@@ -127,6 +130,7 @@ class DatasetSpec:
     source: str
     citation: str
     notes: str
+    pixel_mm: float = 1.0
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -184,7 +188,10 @@ def parse_description(values: Any, name: str) -> DatasetSpec:
         source=fields.text("source"),
         citation=fields.text("citation", allow_empty=True),
         notes=fields.text("notes", allow_empty=True),
+        pixel_mm=fields.number("pixel_mm") if fields.has("pixel_mm") else 1.0,
     )
+    if spec.pixel_mm <= 0:
+        fields.refuse("pixel_mm", "must be above 0")
     fields.finish()
     return spec
 

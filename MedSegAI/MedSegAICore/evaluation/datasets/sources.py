@@ -53,13 +53,13 @@ class FileSource:
         The image; None if there is none.
     label_maps
         File and description of each label map.
-    has_spacing
-        The files say how large a voxel is; where not, a voxel is one unit long.
+    pixel_mm
+        Side of a pixel [mm] that is assumed; None where the files say how large a voxel is.
     """
 
     image_file: Path | None
     label_maps: Sequence[tuple[Path, LabelMapSpec]]
-    has_spacing: bool
+    pixel_mm: float | None = None
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -73,7 +73,7 @@ class FileSource:
             message = "This set has label maps only, no images."
             raise InvalidDataset(message, "Choose another set.")
         image = read_image(self.image_file)
-        return image if self.has_spacing else ImageVolume(image.array, pixel_grid(image.geometry.shape))
+        return self._placed(image)
 
     def masks(self, label: str) -> tuple[VolumePatch, ...]:
         """Return one bool mask of the whole volume from each rater.
@@ -110,7 +110,12 @@ class FileSource:
         if self.image_file is not None and not read_geometry(self.image_file).matches(labels.geometry):
             message = f"The label map '{file.name}' does not lie on the grid of '{self.image_file.name}'."
             raise GeometryMismatch(message)
-        return labels if self.has_spacing else ImageVolume(labels.array, pixel_grid(labels.geometry.shape))
+        return self._placed(labels)
+
+    def _placed(self, volume: ImageVolume) -> ImageVolume:
+        if self.pixel_mm is None:
+            return volume
+        return ImageVolume(volume.array, pixel_grid(volume.geometry.shape, self.pixel_mm))
 
 
 def _label_values(file: Path, spec: LabelMapSpec) -> ImageVolume:
@@ -190,11 +195,12 @@ class Archive:
 
 @dataclass(frozen=True)
 class ArchiveSource:
-    """A case at a place of an archive."""
+    """A case at a place of an archive, with the side of a pixel [mm] that is assumed."""
 
     archive: Archive
     index: int
     label: str
+    pixel_mm: float = 1.0
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -204,7 +210,7 @@ class ArchiveSource:
     def image(self) -> ImageVolume:
         """Return the picture as one slice."""
         picture = self.archive.images[self.index][np.newaxis]
-        return ImageVolume(picture, pixel_grid(picture.shape))
+        return ImageVolume(picture, pixel_grid(picture.shape, self.pixel_mm))
 
     def masks(self, label: str) -> tuple[VolumePatch, ...]:
         """Return one bool mask from each rater.
@@ -232,6 +238,6 @@ class ArchiveSource:
         return (self.label,) if self.archive.masks[self.index].any() else ()
 
 
-def pixel_grid(shape: Triple) -> VolumeGeometry:
-    """Return the grid of a picture without spacing: one unit a pixel, columns to the left, rows to the back."""
-    return VolumeGeometry.from_components(shape, axes_ras=np.diag([-1.0, -1.0, 1.0]))
+def pixel_grid(shape: Triple, pixel_mm: float) -> VolumeGeometry:
+    """Return the grid of a picture without spacing: pixels of one side [mm], columns to the left, rows to the back."""
+    return VolumeGeometry.from_components(shape, (pixel_mm,) * 3, axes_ras=np.diag([-1.0, -1.0, 1.0]))

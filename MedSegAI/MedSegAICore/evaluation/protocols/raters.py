@@ -39,10 +39,18 @@ class Candidates:
         Masks (k, j, i) bool of the whole image, best first, at least one.
     probability
         Probability (k, j, i) of the structure, 0..1; None takes the share of the masks.
+    consensus
+        What the masks say together (k, j, i) bool; None takes the first of them.
     """
 
     masks: tuple[Mask, ...]
     probability: NDArray[Any] | None = None
+    consensus: Mask | None = None
+
+    @property
+    def answer(self) -> Mask:
+        """The mask that is given where only one can be."""
+        return self.masks[0] if self.consensus is None else self.consensus
 
 
 RatersMethod = Callable[[ImageVolume, tuple[Prompt, ...], Run], Candidates]
@@ -54,8 +62,8 @@ class RatersProtocol:
     """One question for every structure that at least one rater drew; raters who drew nothing count as well.
 
     Dice where all agree and the calibration error are those of the CURVAS challenge (2024): the former is that of the
-    first mask, the latter the mean over the raters. A method that gives no answer gets the worst value of each
-    quantity, and the volume 0.
+    consensus or else the first mask, the latter the mean over the raters. A method that gives no answer gets the
+    worst value of each quantity, and the volume 0.
 
     Parameters
     ----------
@@ -91,7 +99,7 @@ class RatersProtocol:
     def quantities(self) -> tuple[Quantity, ...]:
         """Return what is measured."""
         unit = "ml" if self.dataset.spec.has_spacing else "px"
-        agreed = "Dice of the first mask where all raters agree (CURVAS)"
+        agreed = "Dice of the consensus, or of the first mask, where all raters agree (CURVAS)"
         calibrated = "mean over raters of monai's CalibrationErrorMetric(num_bins=20) in the box around the structure"
         gaussian = "volume against a Gaussian of the raters' volumes (CURVAS), exact integral"
         return (
@@ -120,7 +128,7 @@ class RatersProtocol:
             "ged": energy_distance(masks, drawn).squared,
             "best_dice": best_candidate_dice(masks, drawn),
             "matched_iou": matched_iou(masks, drawn),
-            "consensus_dice": consensus_dice(masks[0], drawn),
+            "consensus_dice": consensus_dice(checked_answer(offered.answer, shape), drawn),
         }
         probability = masks.mean(axis=0) if offered.probability is None else np.asarray(offered.probability)
         spacing = image.geometry.spacing_kji if self.dataset.spec.has_spacing else None
@@ -136,14 +144,14 @@ class RatersProtocol:
         return worst | {"crps": missed, "candidates": 0.0}
 
     def masks(self, item: WorkItem, method: RatersMethod | None, run: Run) -> tuple[Mask, Mask, VolumeGeometry]:
-        """Ask again and return the first mask and what most raters drew (k, j, i); nothing without a method."""
+        """Ask again and return the answer and what most raters drew (k, j, i); nothing without a method."""
         question = self._questions[item]
         truth = question.case.mask(question.label)
-        first = np.zeros(truth.geometry.shape, dtype=np.bool_)
+        answer = np.zeros(truth.geometry.shape, dtype=np.bool_)
         if method is not None:
             prompts = self._prompts(question.case.masks(question.label))
-            first = checked_answer(method(question.case.image(), prompts, run).masks[0], truth.geometry.shape)
-        return first, truth.full(), truth.geometry
+            answer = checked_answer(method(question.case.image(), prompts, run).answer, truth.geometry.shape)
+        return answer, truth.full(), truth.geometry
 
     @cached_property
     def _questions(self) -> dict[WorkItem, Question]:

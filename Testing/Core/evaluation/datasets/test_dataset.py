@@ -152,6 +152,14 @@ def test_pictures_without_spacing_are_measured_in_pixels(tmp_path):
     assert case.mask("liver").geometry.matches(case.image().geometry)
 
 
+def test_models_are_told_how_large_a_pixel_is_assumed_to_be(tmp_path):
+    write_volume(tmp_path / "a_image.nii.gz", IMAGE)
+    write_volume(tmp_path / "a_label.nii.gz", labels(1))
+    (case,) = load_dataset(write_description(tmp_path, description(has_spacing=False, pixel_mm=0.7))).cases
+    assert case.image().geometry.spacing_kji.tolist() == pytest.approx([0.7] * 3)
+    assert case.mask("liver").geometry.matches(case.image().geometry)
+
+
 def test_label_maps_without_images_can_be_listed(folder):
     fields = description()
     fields["files"]["image"] = None

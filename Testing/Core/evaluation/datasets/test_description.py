@@ -103,6 +103,7 @@ LABEL_MAP = ("files", "label_maps", 0)
         (("kind",), "PET of a dog", r"kind"),
         (("has_spacing",), "yes", r"has_spacing"),
         (("training",), True, r"training"),
+        (("pixel_mm",), 0, r"pixel_mm must be above 0"),
         (("licence",), "", r"licence"),
         (("colour",), 1, r"colour"),
         (("archive",), {}, r"files or the field archive"),

@@ -5,18 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from fakes.datasets import DrawnSource, drawn_dataset
+from fakes.diffusion import DEFAULT, diffusion_engine, write_weights
 from fakes.models import fake_engine
 from MedSegAICore.engine.engine import Engine
 from MedSegAICore.engine.run import Run
 from MedSegAICore.errors import GeometryMismatch, InvalidRequest
 from MedSegAICore.evaluation.datasets.dataset import Case
-from MedSegAICore.evaluation.engine_methods import EngineCandidates
+from MedSegAICore.evaluation.engine_methods import EngineCandidates, EngineSamples
 from MedSegAICore.evaluation.metrics.crps import volume_crps
+from MedSegAICore.evaluation.metrics.raters import best_candidate_dice, consensus_dice, energy_distance
 from MedSegAICore.evaluation.protocols.raters import Candidates, RatersProtocol
 from MedSegAICore.evaluation.records import RecordFile
 from MedSegAICore.evaluation.runner import run_evaluation
 from MedSegAICore.geometry import VolumeGeometry
+from MedSegAICore.models.weights import FOLDER_VARIABLE
 from MedSegAICore.prompts import BoxPrompt, PointPrompt
+from MedSegAICore.request import DiffusionTask, SamplingOptions, SegmentationRequest
 from MedSegAICore.volume import ImageVolume
 
 SHAPE = (1, 10, 10)
@@ -119,6 +123,44 @@ def test_a_candidate_of_another_shape_is_refused():
         values_of(protocol_of(SMALL), SMALL[0])
     with pytest.raises(GeometryMismatch):
         values_of(protocol_of(SMALL), SMALL, probability=np.zeros((1, 5, 5)))
+
+
+def test_a_consensus_is_measured_beside_the_candidates():
+    protocol = protocol_of(SMALL, LARGE)
+    item = protocol.items()[0]
+    method = lambda *_: Candidates((NOTHING, LARGE), consensus=SMALL)  # noqa: E731
+    values = protocol.evaluate(item, method, Run())
+    assert values["consensus_dice"] == 1  # that of the consensus: the first mask would miss everything
+    assert values["candidates"] == 2  # the consensus is none of them
+    np.testing.assert_array_equal(protocol.masks(item, method, Run())[0], SMALL)
+
+
+@pytest.fixture
+def drawing(tmp_path, monkeypatch):
+    """An engine with a small diffusion model of random weights."""
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    write_weights(tmp_path)
+    return diffusion_engine()
+
+
+def test_a_diffusion_model_offers_the_masks_that_it_draws(drawing):
+    options = SamplingOptions(samples=4, steps=2, seed=3)
+    protocol = protocol_of(SMALL, LARGE, prompt="box")
+    item, told = protocol.items()[0], []
+
+    def listening(image, prompts, run):
+        told.append(DiffusionTask(prompts, DEFAULT, options=options))
+        return EngineSamples(drawing, DEFAULT, options)(image, prompts, run)
+
+    values = protocol.evaluate(item, listening, Run())
+    image = protocol.dataset.cases[0].image()
+    result = drawing.segment(SegmentationRequest(image, told[0]))
+    masks, drawn = np.array([mask.full() for mask in result.candidates]), np.array([SMALL, LARGE])
+    assert values["candidates"] == 4
+    assert values["ged"] == pytest.approx(energy_distance(masks, drawn).squared)
+    assert values["best_dice"] == pytest.approx(best_candidate_dice(masks, drawn))
+    assert values["consensus_dice"] == pytest.approx(consensus_dice(result.mask.full(), drawn))
+    assert values["crps"] == pytest.approx(volume_crps(masks.sum() / 4, [12, 24]))
 
 
 def test_a_model_of_the_engine_offers_candidates():
