@@ -28,6 +28,16 @@ ITK_THREADS = "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"
 CERTIFICATES = ("ca.pem", "cert.pem", "key.pem")
 PACKAGES = "Install it (pip install distributed cryptography), or use one worker."
 
+WITHOUT_WATCHING = {
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "500ms",
+    "distributed.admin.system-monitor.interval": "2s",
+    "distributed.admin.system-monitor.gil.enabled": False,
+    "distributed.scheduler.active-memory-manager.start": False,
+    "distributed.diagnostics.nvml": False,
+}
+"""What Dask watches for its dashboard, which nobody opens here: it takes time from the cores that segment."""
+
 PATIENCE = 30
 """How long the first worker is waited for [s]."""
 
@@ -125,6 +135,7 @@ def local_settings(threads: int) -> dict[str, Any]:
         "distributed.worker.memory.spill": False,
         "distributed.worker.memory.pause": 0.8,
         "distributed.worker.memory.terminate": 0.95,
+        **WITHOUT_WATCHING,
     }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
@@ -19,6 +21,9 @@ from .cohort import Cohort
 
 GLANCE = 0.2
 """How often the wish to stop is looked for [s]."""
+
+COUNT_AGAIN = 2.0
+"""How old the number of workers may be [s]: while the scheduler is asked for it, a worker waits."""
 
 STOPPED = "The scheduler has stopped."
 
@@ -42,13 +47,16 @@ class ClusterWorker:
         self._task = task
         self._jobs: dict[Any, CaseJob] = {}
         self._ended: Queue[Any] = Queue()
+        self._count, self._counted = 1, -math.inf
 
     @property
     def slots(self) -> int:
-        """How many workers there are now, at least one: those that ended are started again."""
-        with _lost_if_it_does_not_answer():
-            workers = workers_with_gpu(self._client) if self._needs_gpu else self._client.nthreads()
-        return max(1, len(workers))
+        """How many workers there are, at least one: those that ended are started again."""
+        if time.monotonic() - self._counted > COUNT_AGAIN:
+            with _lost_if_it_does_not_answer():
+                workers = workers_with_gpu(self._client) if self._needs_gpu else self._client.nthreads()
+            self._count, self._counted = max(1, len(workers)), time.monotonic()
+        return self._count
 
     def submit(self, job: CaseJob) -> None:
         """Take a case."""
