@@ -68,7 +68,7 @@ class Example:
     def label_map(self, labels: Sequence[str]) -> NDArray[np.uint8]:
         """Return the canonical voxels (k, j, i): 1 for the first of `labels`, and so on; 0 elsewhere.
 
-        Where structures overlap, the later one counts.
+        Where structures overlap, the later one counts; what is not drawn is not there.
 
         Raises
         ------
@@ -76,10 +76,11 @@ class Example:
             A later structure covers an earlier one.
         """
         values = np.zeros(self.image.geometry.shape, dtype=np.uint8)
-        for value, label in enumerate(labels, start=1):
+        drawn = [(value, label) for value, label in enumerate(labels, start=1) if label in self.masks]
+        for value, label in drawn:
             mask = self.masks[label]
             values[mask.bounds][mask.array.astype(np.bool_)] = value
-        hidden = [label for value, label in enumerate(labels, start=1) if not (values == value).any()]
+        hidden = [label for value, label in drawn if not (values == value).any()]
         if hidden:
             message = f"{self.title} shows '{hidden[0]}' only where later structures cover it."
             raise InvalidSupport(message, "List what lies inside another structure after it, or learn it by itself.")

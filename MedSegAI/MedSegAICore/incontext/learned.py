@@ -1,7 +1,8 @@
 """The default behind in-context segmentation until trained networks do better: what few-shot segmentation learns.
 
-Examples that are volumes teach about volumes. Where only slices can be used, some of them teach, and every slice of the
-image is segmented by itself.
+Examples that are volumes teach about volumes, and slices what the structures look like; slices of the image itself
+stand as they are and correct their neighbours. Where only slices can be used, some of them teach, and every slice of
+the image is segmented by itself; a single one as soon as possible.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from ..engine.device import DevicePlan
 from ..engine.run import Run
 from ..fewshot.examples import Example
 from ..fewshot.fit import DEFAULT
-from ..fewshot.learner import Answer, FewShotModel
-from ..fewshot.registered.learner import RegisteredLearner
+from ..fewshot.learner import Answer
+from ..fewshot.registered.learner import RegisteredLearner, RegisteredModel
 from ..fewshot.registered.registrations import Registrations
 from ..models.catalogue import ModelSpec
 from ..request import SliceScope
@@ -29,6 +30,7 @@ from ..volume import VolumePatch
 from .axes import axes_for, axis_of, places_for, stack_across
 from .context_example import ContextExample
 from .frames import Frame, body_box
+from .own_slices import OwnSlice, own_slices, with_own_slices
 from .question import ContextAnswer, Question
 from .slice_cut import flat_axis, slice_image
 from .support_pool import SupportPool, body_frame, grid_pixels, looks_of
@@ -38,6 +40,9 @@ LEARNING = 0.6
 
 MOST_TEACHERS = 5
 """Slices that teach about slices: each must be registered to each other one and to every slice of the image."""
+
+TEACHERS_OF_ONE = 3
+"""Slices that teach about a single slice, for which somebody is waiting."""
 
 SIDE = 64
 """Rows and columns of the small pictures by which those slices are chosen."""
@@ -98,22 +103,30 @@ class LearnedModel:
         volumes = [context for context in question.contexts if axis_of(context) is None]
         shown = {label for context in volumes for label in context.labels}
         is_volume = flat_axis(question.image.canonical().geometry) is None
+        own = own_slices(question.image, question.contexts)
         if is_volume and not isinstance(question.scope, SliceScope) and shown.issuperset(question.labels):
-            return self._of_volume(question, volumes, run)
-        return self._of_slices(question, run)
+            return self._of_volume(question, volumes, own, run)
+        return self._of_slices(question, own, run)
 
-    def _of_volume(self, question: Question, contexts: Sequence[ContextExample], run: Run) -> ContextAnswer:
-        models = self._models(question, [context.example for context in contexts], "volume", run.part(0.0, LEARNING))
-        answers = [model.segment(question.image, _part(run, number, models)) for number, model in enumerate(models)]
-        return _joined(question, answers, models)
+    def _of_volume(
+        self, question: Question, volumes: Sequence[ContextExample], own: Sequence[OwnSlice], run: Run
+    ) -> ContextAnswer:
+        """Segment the volume by what volumes teach, and slices of any image; those of its own teach most."""
+        apart = {id(context) for context in (*volumes, *(one.context for one in own))}
+        slices = [context.example for context in question.contexts if id(context) not in apart]
+        models = self._models(question, volumes, run.part(0.0, LEARNING))
+        shape, answers = question.image.canonical().geometry.shape, []
+        for number, model in enumerate(models):
+            known = [one.known(model.labels, shape) for one in own]
+            answers.append(model.segment(question.image, _part(run, number, models), known, slices))
+        return _joined(question, own, answers, models, run)
 
-    def _of_slices(self, question: Question, run: Run) -> ContextAnswer:
+    def _of_slices(self, question: Question, own: Sequence[OwnSlice], run: Run) -> ContextAnswer:
         """Segment every slice that is asked for by what the most telling slices of the examples teach."""
         axis = axes_for(question)[0]
         places = places_for(question, axis)
-        examples = _teachers(question, axis, places, run)
-        key = f"slices {axis} {places.start} {places.stop}"
-        models = self._models(question, examples, key, run.part(0.0, LEARNING))
+        teachers = _teachers(question, axis, places, run)
+        models = self._models(question, teachers, run.part(0.0, LEARNING), in_a_hurry=len(places) == 1)
         view = question.image.canonical()
         found: dict[str, NDArray[np.float16]] = {
             label: np.zeros(view.geometry.shape, np.float16) for label in question.labels
@@ -129,19 +142,23 @@ class LearnedModel:
             label: VolumePatch.whole(values, view.geometry).tight().in_storage_order(question.image.geometry)
             for label, values in found.items()
         }
-        return _joined(question, [Answer(patches)], models)
+        return _joined(question, own, [Answer(patches)], models, run, (axis, places))
 
-    def _models(self, question: Question, examples: Sequence[Example], kind: str, run: Run) -> list[FewShotModel]:
-        key = ("learned context", question.digest, question.labels, kind, question.options.seed)
-        models: list[FewShotModel] | None = self._cache.get(key)
+    def _models(
+        self, question: Question, teachers: Sequence[ContextExample], run: Run, *, in_a_hurry: bool = False
+    ) -> list[RegisteredModel]:
+        """Return what was learned of these examples, which is done once for as long as they are the same."""
+        names = tuple(teacher.identifier or teacher.content_digest() for teacher in teachers)
+        key = ("learned context", names, question.labels, question.options.seed, in_a_hurry)
+        models: list[RegisteredModel] | None = self._cache.get(key)
         if models is None:
             models = []
-            lessons = lessons_of(examples, question.labels)
+            lessons = lessons_of([teacher.example for teacher in teachers], question.labels)
             for number, lesson in enumerate(lessons):
                 part = run.part(number / len(lessons), (number + 1) / len(lessons))
-                models.append(self._learner.fit(lesson.examples, part, question.options.seed))
-            size = sum(tensor.nbytes for model in models for tensor in model.stored().tensors.values())
-            self._cache.put(key, models, size)
+                fit = self._learner.fit_apart if in_a_hurry else self._learner.fit
+                models.append(fit(lesson.examples, part, question.options.seed))
+            self._cache.put(key, models, sum(model.size_bytes for model in models))
         return models
 
 
@@ -164,7 +181,7 @@ def lessons_of(examples: Sequence[Example], labels: Sequence[str]) -> list[Lesso
     ]
 
 
-def _teachers(question: Question, axis: int, places: range, run: Run) -> list[Example]:
+def _teachers(question: Question, axis: int, places: range, run: Run) -> list[ContextExample]:
     """Return slices of examples, for each structure those most like the middle of the slices that are asked for."""
     pool = SupportPool.of(question.contexts, question.labels, axis, question.window, body_frame(SIDE), run)
     stack = stack_across(question.image, axis, question.window)
@@ -173,26 +190,27 @@ def _teachers(question: Question, axis: int, places: range, run: Run) -> list[Ex
     )
     position = float("nan") if stack.is_single else (places[len(places) // 2] + 0.5) / len(stack.array)
     near = pool.nearest(position, look[0], len(pool.owners))
-    chosen: list[int] = []
+    most, chosen = TEACHERS_OF_ONE if len(places) == 1 else MOST_TEACHERS, list[int]()
     for label in range(len(question.labels)):
-        showing = [int(row) for row in near if pool.masks[label, row].any()][:MOST_TEACHERS]
+        showing = [int(row) for row in near if pool.masks[label, row].any()][:most]
         chosen += [row for row in showing if row not in chosen]
     fitting = [context for context in question.contexts if axis_of(context) in (None, axis)]
-    return [
-        _slice_example(fitting[int(pool.owners[row])], question.labels, axis, int(pool.places[row])) for row in chosen
-    ]
+    return [_slice_context(fitting[int(pool.owners[row])], axis, int(pool.places[row])) for row in chosen]
 
 
-def _slice_example(context: ContextExample, labels: Sequence[str], axis: int, place: int) -> Example:
+def _slice_context(context: ContextExample, axis: int, place: int) -> ContextExample:
+    """Return one slice of an example, or the example if it is one."""
     view = context.example.image.canonical()
+    if view.geometry.shape[axis] == 1:
+        return context
     image = slice_image(view, axis, place)
     masks = {}
-    for label in labels:
-        if label in context.example.masks:
-            drawn = np.moveaxis(context.example.masks[label].canonical().full(), axis, 0)[place : place + 1]
-            if drawn.any():
-                masks[label] = VolumePatch.whole(np.moveaxis(drawn, 0, axis), image.geometry)
-    return Example(image, masks, context.example.name)
+    for label, mask in context.example.masks.items():
+        drawn = np.moveaxis(mask.canonical().full(), axis, 0)[place : place + 1]
+        if drawn.any():
+            masks[label] = VolumePatch.whole(np.moveaxis(drawn, 0, axis), image.geometry)
+    identifier = f"{context.identifier} {axis} {place}" if context.identifier else ""
+    return ContextExample(Example(image, masks, context.example.name), identifier)
 
 
 def _part(run: Run, number: int, models: Sequence[Any]) -> Run:
@@ -200,8 +218,15 @@ def _part(run: Run, number: int, models: Sequence[Any]) -> Run:
     return run.part(start + number * step, start + (number + 1) * step)
 
 
-def _joined(question: Question, answers: Sequence[Answer], models: Sequence[FewShotModel]) -> ContextAnswer:
-    """Return what several models say, each about other structures, as one answer."""
+def _joined(
+    question: Question,
+    own: Sequence[OwnSlice],
+    answers: Sequence[Answer],
+    models: Sequence[RegisteredModel],
+    run: Run,
+    asked: tuple[int, range] | None = None,
+) -> ContextAnswer:
+    """Return what several models say, each about other structures, and what is known, as one answer."""
     found: dict[str, VolumePatch] = {}
     quality: dict[str, float] = {}
     for model in models:
@@ -210,6 +235,7 @@ def _joined(question: Question, answers: Sequence[Answer], models: Sequence[FewS
         found |= answer.probabilities
         quality |= answer.quality
     ordered = {label: found[label] for label in question.labels}
+    ordered = with_own_slices(ordered, question.image, own, run, asked)
     totals = np.sum([patch.full() for patch in ordered.values()], axis=0, dtype=np.float32)
     over = np.maximum(totals, 1)
     patches: Mapping[str, VolumePatch] = {

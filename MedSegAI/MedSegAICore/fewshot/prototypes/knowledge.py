@@ -9,7 +9,7 @@ import numpy as np
 
 from ...engine.run import Run
 from ..examples import Example, common_labels
-from ..registered.fitting import prepare_sources
+from ..registered.sources import prepare_sources
 from ..registered.support_model import SupportModel
 from .encoders import SliceEncoder
 from .pictures import finest_spacing, pictures_of, require_contrast, slicing_axis

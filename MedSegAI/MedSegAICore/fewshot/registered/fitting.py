@@ -10,37 +10,17 @@ import numpy as np
 import SimpleITK as sitk
 
 from ...engine.run import Run
-from ...errors import InvalidSupport
 from ..examples import Example, common_labels
 from ..learner import Scores
 from .alignment import LEAST_SHARE, Alignment, align, covered_by, look_grid
 from .classifier import VoxelClassifier
-from .grids import (
-    Float32,
-    Float64,
-    as_itk,
-    bounded_spacing,
-    coarse_image,
-    fine_image,
-    grid_around,
-    normalised,
-    used_ranges,
-)
-from .lessons import SAMPLES, Lesson, LessonTable, Target, leave_one_out, lesson_tables, train_on
+from .grids import fine_image
+from .lessons import SAMPLES, Lesson, LessonTable, Target, leave_one_out, lesson_tables, train_on, warped_lessons
 from .prior import gather_priors
 from .registrations import Registrations
 from .scan import Scan
+from .sources import Sources, labels_on, prepare_sources
 from .support_model import SupportModel
-from .warping import warped_to_overlap
-
-FINE_VOXELS = 600_000
-"""The box around an example's structures has no more voxels."""
-
-REACH_SHARE, LEAST_REACH = 0.25, 5.0
-"""How far structures are looked for: share of their extent, and at least so many voxels."""
-
-WARPED_OVERLAPS = (0.55, 0.65, 0.75, 0.85)
-"""Overlaps with itself of the warped mask that stands for the prior of a single example."""
 
 FEW = 2
 """Up to so many examples, registrations alone are too few to learn from."""
@@ -50,38 +30,46 @@ REGISTERING = 0.8
 """Share of the time for registration."""
 
 
+Alignments = Mapping[tuple[int, int], Alignment]
+
+
 @dataclass(frozen=True, eq=False)
-class Sources:
-    """All examples.
+class Fitted:
+    """What examples teach.
 
     Parameters
     ----------
-    images
-        The canonical views, float32 from 0 to 1.
-    maps
-        Their structures, uint8: 1 for the first, and so on.
-    scans
-        What is kept of them.
-    spacing
-        Of the voxels that are classified (i, j, k) [mm].
-    reach
-        How far from the prior structures are looked for [voxels of `spacing`].
+    model
+        What a query needs.
+    scores
+        How well each example is segmented by what the others teach.
+    tables
+        What the classifiers were trained on, so that they can be trained with more.
     """
 
-    images: tuple[sitk.Image, ...]
-    maps: tuple[sitk.Image, ...]
-    scans: tuple[Scan, ...]
-    spacing: tuple[float, ...]
-    reach: float
-
-
-Alignments = Mapping[tuple[int, int], Alignment]
+    model: SupportModel
+    scores: Scores
+    tables: tuple[LessonTable, ...]
 
 
 def fit_supports(
     examples: Sequence[Example], run: Run, seed: int = 0, registrations: Registrations | None = None
 ) -> tuple[SupportModel, Scores]:
     """Return what one or more examples teach, and how well each is segmented by what the others teach.
+
+    Raises what `fitted` raises.
+    """
+    found = fitted(examples, run, seed, registrations)
+    return found.model, found.scores
+
+
+def fitted(
+    examples: Sequence[Example],
+    run: Run,
+    seed: int = 0,
+    registrations: Registrations | None = None,
+) -> Fitted:
+    """Return what one or more examples teach.
 
     An example's own mask never serves as its prior: that comes from the other examples, and where there are one or
     two only, from its mask after random displacements.
@@ -106,8 +94,26 @@ def fit_supports(
     training = run.part(REGISTERING, 1.0)
     scores = leave_one_out(tables, labels, seed, training.part(0.0, 0.5)) if len(targets) > 1 else {}
     every_table = [table for of_one in tables for table in of_one]
-    classifiers = _train(every_table, len(labels) + 1, seed, training.part(0.5, 1.0))
-    return SupportModel(labels, sources.scans, sources.spacing, sources.reach, classifiers), scores
+    classifiers = trained(every_table, len(labels) + 1, seed, training.part(0.5, 1.0))
+    model = SupportModel(labels, sources.scans, sources.spacing, sources.reach, classifiers)
+    return Fitted(model, scores, tuple(every_table))
+
+
+def fitted_apart(examples: Sequence[Example], run: Run, seed: int = 0) -> Fitted:
+    """Return what examples teach, each by itself, in a fraction of the time that `fitted` takes.
+
+    They are not registered to each other: the priors are their own masks after random displacements, one network
+    learns, and nothing is known of how well they segment each other. Raises what `fitted` raises.
+    """
+    labels = common_labels(examples)
+    run.step(0.0, "reading the examples")
+    sources, rng = prepare_sources(examples, labels, run), np.random.default_rng(seed)
+    tables = []
+    for number in range(len(examples)):
+        lessons = warped_lessons(training_target(sources, number, {}, run), len(labels), rng, run)
+        tables += lesson_tables(lessons, sources.reach, rng, run, SAMPLES // len(lessons))
+    classifiers = trained(tables, len(labels) + 1, seed, run.part(1 - REGISTERING, 1.0), networks=1)
+    return Fitted(SupportModel(labels, sources.scans, sources.spacing, sources.reach, classifiers), {}, tuple(tables))
 
 
 def _samples(examples: int, lessons: Sequence[Lesson]) -> int:
@@ -115,59 +121,15 @@ def _samples(examples: int, lessons: Sequence[Lesson]) -> int:
     return SAMPLES if examples == 1 else SAMPLES // len(lessons)
 
 
-def _train(tables: Sequence[LessonTable], classes: int, seed: int, run: Run) -> tuple[VoxelClassifier, ...]:
-    ends = np.linspace(0, 1, NETWORKS + 1)
+def trained(
+    tables: Sequence[LessonTable], classes: int, seed: int, run: Run, networks: int = NETWORKS
+) -> tuple[VoxelClassifier, ...]:
+    """Return the networks whose answers are averaged, trained on lessons for so many classes."""
+    ends = np.linspace(0, 1, networks + 1)
     return tuple(
         train_on(tables, classes, seed + number, run.part(float(start), float(end)))
         for number, (start, end) in enumerate(pairwise(ends))
     )
-
-
-def prepare_sources(examples: Sequence[Example], labels: Sequence[str], run: Run | None = None) -> Sources:
-    """Return the examples ready to be registered; raises what `fit_supports` raises."""
-    images, run = [], run or Run()
-    for example in examples:
-        with example.named_in_errors():
-            images.append(normalised(example.image, run))
-    for example, image in zip(examples, images, strict=True):
-        if image.GetDimension() != images[0].GetDimension():
-            message = f"{example.title} and the first one are not both slices or both volumes."
-            raise InvalidSupport(message, "Choose examples of one kind.")
-    maps = [_drawn(example, labels, run) for example in examples]
-    native = np.median([image.GetSpacing() for image in images], axis=0)
-    sides = np.array([_structure_extent(label_map, run) for label_map in maps])
-    spacing = bounded_spacing(sides.max(axis=0) * (1 + 2 * REACH_SHARE), native, FINE_VOXELS)
-    reach = max(LEAST_REACH, REACH_SHARE * float(np.exp(np.log(sides / spacing).mean())))
-    pairs = zip(images, maps, strict=True)
-    scans = tuple(_scan(image, label_map, spacing, reach, run) for image, label_map in pairs)
-    return Sources(tuple(images), tuple(maps), scans, tuple(float(step) for step in spacing), reach)
-
-
-def _drawn(example: Example, labels: Sequence[str], run: Run) -> sitk.Image:
-    run.check()
-    label_map = example.label_map(labels)
-    run.check()
-    return as_itk(label_map, example.image.canonical().geometry)
-
-
-def _structure_extent(label_map: sitk.Image, run: Run) -> Float64:
-    run.check()
-    used = used_ranges(sitk.GetArrayViewFromImage(label_map) > 0)
-    voxels = np.array([along.stop - along.start for along in used[::-1]])
-    return np.asarray(voxels * np.array(label_map.GetSpacing()))
-
-
-def _scan(image: sitk.Image, label_map: sitk.Image, spacing: Float64, reach: float, run: Run) -> Scan:
-    run.check()
-    structure = sitk.GetArrayViewFromImage(label_map) > 0
-    margin = int(np.ceil(2 * reach * float(np.max(spacing / np.array(image.GetSpacing())))))
-    grid = grid_around(image, structure, margin, spacing)
-    return Scan(coarse_image(image, run), fine_image(image, grid, run), _labels_on(label_map, grid))
-
-
-def _labels_on(label_map: sitk.Image, grid: sitk.Image) -> sitk.Image:
-    identity = sitk.Transform(grid.GetDimension(), sitk.sitkIdentity)
-    return sitk.Resample(label_map, grid, identity, sitk.sitkNearestNeighbor, 0, sitk.sitkUInt8)
 
 
 def align_pairs(sources: Sources, run: Run, registrations: Registrations | None = None) -> Alignments:
@@ -194,7 +156,7 @@ def training_target(sources: Sources, number: int, alignments: Alignments, run: 
         if target == number:
             region |= covered_by(alignment, coarse, sources.scans[source], run)
     grid = look_grid(coarse, region, sources.spacing, sources.reach)
-    return Target(fine_image(sources.images[number], grid, run), _labels_on(label_map, grid))
+    return Target(fine_image(sources.images[number], grid, run), labels_on(label_map, grid))
 
 
 def lessons_of(
@@ -229,15 +191,3 @@ def leave_one_out_lessons(
         gathered = gather_priors(target.fine, [scans[source] for source in others], ways, labels, run)
         lessons.append(Lesson(target, gathered.weighted))
     return lessons
-
-
-def warped_lessons(target: Target, labels: int, rng: np.random.Generator, run: Run | None = None) -> list[Lesson]:
-    """Return a single example with priors that are its own mask, as wrong as registered ones."""
-    masks = one_hot(target.labels, labels)
-    return [Lesson(target, warped_to_overlap(masks, overlap, rng, run)) for overlap in WARPED_OVERLAPS]
-
-
-def one_hot(label_map: sitk.Image, labels: int) -> Float32:
-    """Return a label map as float32 masks (structures, ...)."""
-    values = sitk.GetArrayViewFromImage(label_map)
-    return np.stack([(values == label + 1).astype(np.float32) for label in range(labels)])

@@ -18,9 +18,13 @@ from .grids import Float32
 from .opinions import blended
 from .quality import label_dice
 from .query import winners
+from .warping import warped_to_overlap
 
 SAMPLES = 60_000
 """Voxels of one lesson that are learned from at most."""
+
+WARPED_OVERLAPS = (0.55, 0.65, 0.75, 0.85)
+"""Overlaps with itself of the warped mask that stands for the prior of a single example."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,3 +115,15 @@ def leave_one_out(tables: Sequence[Sequence[LessonTable]], labels: Sequence[str]
         answer = np.where(table.looked_at, blended(table.prior, classifier.probabilities(table.features, part)), 0)
         found.append(label_dice(winners(answer), table.classes, len(labels)))
     return {label: tuple(scores) for label, scores in zip(labels, zip(*found, strict=True), strict=True)}
+
+
+def warped_lessons(target: Target, labels: int, rng: np.random.Generator, run: Run | None = None) -> list[Lesson]:
+    """Return a single example with priors that are its own mask, as wrong as registered ones."""
+    masks = one_hot(target.labels, labels)
+    return [Lesson(target, warped_to_overlap(masks, overlap, rng, run)) for overlap in WARPED_OVERLAPS]
+
+
+def one_hot(label_map: sitk.Image, labels: int) -> Float32:
+    """Return a label map as float32 masks (structures, ...)."""
+    values = sitk.GetArrayViewFromImage(label_map)
+    return np.stack([(values == label + 1).astype(np.float32) for label in range(labels)])

@@ -24,6 +24,7 @@ from .grids import (
     normalised,
     resampled,
 )
+from .known_slices import KnownSlice, structures_on
 from .opinions import decided
 from .prior import Priors, gather_priors
 from .registrations import Registrations
@@ -56,9 +57,13 @@ class RegisteredQuery:
 
 
 def register_query(
-    model: SupportModel, query: ImageVolume, run: Run, registrations: Registrations | None = None
+    model: SupportModel,
+    query: ImageVolume,
+    run: Run,
+    registrations: Registrations | None = None,
+    known: Sequence[KnownSlice] = (),
 ) -> RegisteredQuery:
-    """Return a query with all examples registered to it.
+    """Return a query with all examples registered to it; its box also holds what is known to be a structure.
 
     Raises
     ------
@@ -74,7 +79,7 @@ def register_query(
         message = f"The image is a {kinds[0]}, but the examples are {kinds[1]}s."
         raise InvalidImage(message, f"Choose a {kinds[1]}.")
     coarse = coarse_image(image, run)
-    alignments, covered = [], np.zeros(sitk.GetArrayViewFromImage(coarse).shape, dtype=np.bool_)
+    alignments, covered = [], structures_on(coarse, coarse, query, known)
     for number, scan in enumerate(model.scans):
         run.step(number / len(model.scans), f"registering example {number + 1} of {len(model.scans)}")
         alignments.append(align(image, coarse, scan, model.spacing, run, registrations))

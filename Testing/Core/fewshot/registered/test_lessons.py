@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from MedSegAICore.engine.run import Run
-from MedSegAICore.fewshot.registered.fitting import align_pairs, lessons_of, prepare_sources, training_target
+from MedSegAICore.fewshot.registered.fitting import align_pairs, lessons_of, training_target
 from MedSegAICore.fewshot.registered.lessons import LessonTable, leave_one_out, lesson_tables
+from MedSegAICore.fewshot.registered.sources import prepare_sources
 
 
 @pytest.fixture(scope="module")

@@ -14,11 +14,9 @@ from MedSegAICore.fewshot.registered.fitting import (
     align_pairs,
     fit_supports,
     leave_one_out_lessons,
-    one_hot,
-    prepare_sources,
     training_target,
-    warped_lessons,
 )
+from MedSegAICore.fewshot.registered.lessons import one_hot, warped_lessons
 from MedSegAICore.fewshot.registered.query import (
     classified,
     patches_of,
@@ -26,6 +24,7 @@ from MedSegAICore.fewshot.registered.query import (
     without_stray_parts,
 )
 from MedSegAICore.fewshot.registered.scan import Scan
+from MedSegAICore.fewshot.registered.sources import prepare_sources
 from MedSegAICore.geometry import VolumeGeometry
 from MedSegAICore.volume import ImageVolume, VolumePatch
 from scipy import ndimage

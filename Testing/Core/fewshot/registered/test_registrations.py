@@ -8,9 +8,10 @@ from MedSegAICore import InvalidImage
 from MedSegAICore.engine.cache import ByteBoundedCache
 from MedSegAICore.engine.run import Run
 from MedSegAICore.fewshot.registered import registrations
-from MedSegAICore.fewshot.registered.fitting import align_pairs, prepare_sources
+from MedSegAICore.fewshot.registered.fitting import align_pairs
 from MedSegAICore.fewshot.registered.grids import coarse_image, normalised
 from MedSegAICore.fewshot.registered.registrations import Registrations
+from MedSegAICore.fewshot.registered.sources import prepare_sources
 from MedSegAICore.volume import ImageVolume
 
 
