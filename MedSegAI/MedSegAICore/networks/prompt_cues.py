@@ -54,7 +54,8 @@ def cue_maps(channels: Tensor) -> Tensor:
 
 def normalised(image: Tensor) -> Tensor:
     """Return pictures (b, 1, rows, columns) with mean 0 and deviation 1, without their few darkest and brightest."""
-    low, high = torch.quantile(image.flatten(1), torch.tensor(_CUT_OFF, device=image.device), dim=1)
+    some = image[:, :, ::2, ::2]  # sorting all would take longer than all else here
+    low, high = torch.quantile(some.flatten(1), torch.tensor(_CUT_OFF, device=image.device), dim=1)
     cut = torch.minimum(torch.maximum(image, low[:, None, None, None]), high[:, None, None, None])
     deviation, mean = torch.std_mean(cut, dim=(2, 3), keepdim=True)
     return (cut - mean) / deviation.clamp_min(1e-6)

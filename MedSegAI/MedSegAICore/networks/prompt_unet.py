@@ -20,6 +20,12 @@ CHANNELS = 5
 """What the network is given: picture, box, marks inside, marks outside, answer before."""
 
 
+_BEGINNING = (0.0, 0.0, 1.5, 4.0, 1.0, 2.0, -4.0, 3.0)
+_BEGINNING_OFFSET = -3.5
+"""Logit that an untrained network gives what it is shown: image, difference, likelihood, connection, box, marks inside,
+marks outside, answer before."""
+
+
 @dataclass(frozen=True)
 class PromptArchitecture:
     """Sizes of the network.
@@ -29,13 +35,14 @@ class PromptArchitecture:
     widths
         Channels of each level; every level halves rows and columns.
     norm_groups
-        Groups of channels that are normalised together; the widths are multiples of it.
+        Groups of channels that are normalised together; the widths are multiples of it. With one group a step of
+        training on the processor takes three quarters of the time that eight take.
     patch
         Side of the squares that become channels [pixels].
     """
 
     widths: tuple[int, ...] = (32, 48, 64, 96, 128)
-    norm_groups: int = 8
+    norm_groups: int = 1
     patch: int = 2
 
     @property
@@ -65,6 +72,8 @@ class PromptUNet(nn.Module):
             UnetUpBlock(2, below, width, 3, 2, 2, norm) for width, below in reversed(list(pairwise(widths)))
         )
         self.readout = nn.Conv2d(widths[0], squares, 1)
+        self.direct = nn.Conv2d(CHANNELS - 1 + CUES, 1, 1)
+        _begin_with_the_cues(self.readout, self.direct)
 
     def forward(self, channels: Tensor) -> Tensor:
         """Return logits (b, 1, rows, columns); the structure is where they are above 0.
@@ -85,5 +94,17 @@ class PromptUNet(nn.Module):
             skips.append(maps)
         for up, skip in zip(self.ups, reversed(skips[:-1]), strict=True):
             maps = up(maps, skip)
-        logits: Tensor = functional.pixel_shuffle(self.readout(maps), self.architecture.patch)
+        logits: Tensor = functional.pixel_shuffle(self.readout(maps), self.architecture.patch) + self.direct(shown)
         return logits
+
+
+@torch.no_grad()
+def _begin_with_the_cues(readout: nn.Conv2d, direct: nn.Conv2d) -> None:
+    """Let the untrained network say what the cues and the answer before say, so that training begins there."""
+    for layer in (readout, direct):
+        nn.init.zeros_(layer.weight)
+        assert layer.bias is not None  # noqa: S101  torch's default
+        nn.init.zeros_(layer.bias)
+    assert direct.bias is not None  # noqa: S101  as above
+    direct.weight[0, :, 0, 0] = torch.tensor(_BEGINNING)
+    direct.bias.fill_(_BEGINNING_OFFSET)

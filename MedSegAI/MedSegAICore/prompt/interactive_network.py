@@ -35,7 +35,7 @@ PREPROCESSING_VERSION = 1
 """Raised whenever the same slice would give another network input, so that old answers are not used."""
 
 SIZE = 128
-"""Side of the pictures that the network was trained on [pixels]."""
+"""Side of the pictures that the network is shown [pixels]; it is trained on smaller ones, which takes less time."""
 
 SURROUNDINGS = 1.75
 """How much longer than a structure its view is."""

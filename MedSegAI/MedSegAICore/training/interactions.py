@@ -48,7 +48,7 @@ class Interactions:
         So many interactions at the end of a step are learned from; those before only lead there.
     """
 
-    size: int = 128
+    size: int = 96
     batch: int = 16
     seed: int = 1
     graded: int = 2

@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--leave-out", choices=get_args(Group), help="group of images that is not learned from")
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--size", type=int, default=128, help="side of the pictures [pixels]")
+    parser.add_argument("--size", type=int, default=96, help="side of the pictures [pixels]")
     parser.add_argument("--rate", type=float, default=2e-3, help="learning rate")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--device", default="cpu")

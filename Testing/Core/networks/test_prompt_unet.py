@@ -6,7 +6,7 @@ import torch
 from MedSegAICore.networks.prompt_cues import cue_maps
 from MedSegAICore.networks.prompt_unet import SHIPPED, PromptArchitecture, PromptUNet
 
-TINY = PromptArchitecture((8, 16))
+TINY = PromptArchitecture((8, 16), norm_groups=2)
 
 
 def told(size: int = 32) -> torch.Tensor:
@@ -70,10 +70,22 @@ def test_a_picture_is_answered_alone_as_in_a_batch():
 
 def test_every_weight_is_used():
     network = PromptUNet(TINY)
+    torch.nn.init.ones_(network.readout.weight)
     network(told()).square().mean().backward()
     assert all(parameter.grad is not None and parameter.grad.any() for parameter in network.parameters())
 
 
+def test_an_untrained_network_says_what_the_cues_say_and_keeps_its_answer():
+    channels, network = told(), PromptUNet(TINY)
+    with torch.inference_mode():
+        first = network(channels)
+        channels[:, 4:] = first.sigmoid()
+        second = network(channels)
+    for logits in (first, second):
+        assert logits[0, 0, 6:12, 6:12].min() > 0 > logits[0, 0, 16:19, 16:19].max()
+    assert (first > 0).float().mean() < 0.2
+
+
 def test_the_shipped_network_is_small():
-    assert sum(parameter.numel() for parameter in PromptUNet(SHIPPED).parameters()) == 1_081_508
+    assert sum(parameter.numel() for parameter in PromptUNet(SHIPPED).parameters()) == 1_081_517
     assert SHIPPED.multiple == 32
