@@ -17,7 +17,6 @@ from MedSegAILib.mrml.volumes import volumeGeometry
 GREEN = (0.1, 0.8, 0.2)
 GRID = np.array([[-1, 0, 0, 50], [0, -1, 0, 50], [0, 0, 3, -30], [0, 0, 0, 1.0]])
 SHAPE, CENTER, RADIUS = (20, 96, 96), (40, 50, 10), 20.0
-SECONDS = 20
 
 
 def ball_mask(shape=SHAPE, center=CENTER, radius=RADIUS) -> np.ndarray:
@@ -36,6 +35,9 @@ class PromptCase:
     transform
         Matrix (4, 4) that volume and segmentation are under; None leaves them without.
     """
+
+    effect_name = "AI Prompt"
+    seconds = 20
 
     def __init__(self, driver, transform=None):
         self.driver = driver
@@ -59,7 +61,7 @@ class PromptCase:
 
     @property
     def effect(self):
-        return self.editor.effectByName("AI Prompt").self()
+        return self.editor.effectByName(self.effect_name).self()
 
     @property
     def session(self):
@@ -88,7 +90,7 @@ class PromptCase:
 
     def wait(self, condition=None) -> None:
         """Run the event loop until nothing is under way, or a condition holds."""
-        self.driver.wait_until(condition or (lambda: not self.session.runs.isRunning), SECONDS)
+        self.driver.wait_until(condition or (lambda: not self.session.runs.isRunning), self.seconds)
 
     def pause(self, seconds: float) -> None:
         """Let the event loop run."""
@@ -143,7 +145,7 @@ class PromptCase:
         """Open the volume and the organ in an editor, the effect active and a voxel in view."""
         self.editor = self.driver.open_editor(self.volume, self.segmentation, self.organ)
         self.look_at(voxel)
-        self.editor.setActiveEffectByName("AI Prompt")
+        self.editor.setActiveEffectByName(self.effect_name)
 
     def recipes(self, segment="organ") -> tuple[Recipe, ...]:
         """Return the recipes that are kept with the segment."""

@@ -17,6 +17,8 @@ MODULES = {
     "Effects.fewshot_interruptions": "Effects.fewshot_case",
     "Effects.incontext_scenarios": "Effects.incontext_case",
     "Effects.incontext_interruptions": "Effects.incontext_case",
+    "Effects.diffusion_scenarios": "Effects.diffusion_case",
+    "Effects.diffusion_interruptions": "Effects.diffusion_case",
 }
 """Scenarios -> where `open_case(driver)` is."""
 

@@ -17,7 +17,13 @@ import MedSegAICore.engine
 import qt
 from MedSegAICore.engine.cache import GIBIBYTE
 from MedSegAICore.engine.frames import Frame
-from MedSegAICore.engine.messages import ask_memory_message, cancel_message, configure_message
+from MedSegAICore.engine.messages import (
+    ask_memory_message,
+    cancel_message,
+    configure_message,
+    look_message,
+    read_preview_message,
+)
 from MedSegAICore.engine.run import CancelToken
 from MedSegAICore.engine.service import VOLUMES_LIMIT
 from MedSegAICore.errors import Cancelled, EngineFault, EngineLost, InvalidRequest, MedSegAIError
@@ -28,7 +34,16 @@ from MedSegAICore.volume import ImageVolume
 from slicer.i18n import tr as _
 
 from .engine_connection import EngineConnection, LogTail
-from .engine_questions import FitQuestion, OnError, OnProgress, Question, SegmentQuestion, silent
+from .engine_questions import (
+    FitQuestion,
+    OnError,
+    OnPreview,
+    OnProgress,
+    PredictQuestion,
+    Question,
+    SegmentQuestion,
+    silent,
+)
 from .event_loop import later
 from .volume_uploads import VolumeUploads
 
@@ -37,6 +52,8 @@ CANCEL_INTERVAL = 50
 """How often whoever waits looks at the cancel token [ms]."""
 CANCEL_PATIENCE = 1500
 """How long a cancelled job may go on before the process is killed [ms]."""
+PREVIEW_INTERVAL = 300
+"""Time from seeing a preview to asking for the next one [ms]."""
 
 OnResult = Callable[[SegmentationResult], object]
 OnFitted = Callable[[FitReport], object]
@@ -134,14 +151,32 @@ class EngineProcess:
             self._uploads.send(image, silent, silent)
 
     def segment(
-        self, request: SegmentationRequest, onResult: OnResult, onError: OnError, onProgress: OnProgress = silent
+        self,
+        request: SegmentationRequest,
+        onResult: OnResult,
+        onError: OnError,
+        onProgress: OnProgress = silent,
+        onPreview: OnPreview | None = None,
     ) -> int:
-        """Ask for a segmentation and return its ticket."""
-        return self._put(SegmentQuestion(request, onResult, onError, onProgress))
+        """Ask for a segmentation and return its ticket.
+
+        Where a paradigm shows what becomes, `onPreview` sees it a few times a second until the ticket ends.
+        """
+        return self._put(SegmentQuestion(request, onResult, onError, onProgress, onPreview=onPreview))
+
+    def predictSeconds(
+        self, request: SegmentationRequest, onResult: Callable[[float], object], onError: OnError
+    ) -> int:
+        """Ask how long a request will take and return the ticket; `onResult` gets the time [s]."""
+        return self._put(PredictQuestion(request, onResult, onError))
 
     def fit(self, request: FitRequest, onResult: OnFitted, onError: OnError, onProgress: OnProgress = silent) -> int:
         """Ask to learn from examples and return the ticket; `onResult` gets the `FitReport`."""
         return self._put(FitQuestion(request, onResult, onError, onProgress))
+
+    def store(self, request: StoreRequest, onResult: OnStored, onError: OnError, onProgress: OnProgress = silent) -> int:
+        """Ask to keep an example in a task and return the ticket; `onResult` gets its identifier."""
+        return self._put(StoreQuestion(request, onResult, onError, onProgress))
 
     def segmentAndWait(
         self, request: SegmentationRequest, onProgress: OnProgress = silent, cancel: CancelToken | None = None
@@ -255,6 +290,21 @@ class EngineProcess:
             question.wasSent = True
         except MedSegAIError as error:
             self._fail(ticket, error)
+        else:
+            self._look(ticket, self._connection)
+
+    def _look(self, ticket: int, connection: EngineConnection) -> None:
+        """Ask for a preview of a job, if it still is under way and somebody looks at it."""
+        question = self._questions.get(ticket)
+        if connection is self._connection and getattr(question, "onPreview", None) is not None:
+            connection.send(look_message(ticket))
+
+    def _seen(self, ticket: int, frame: Frame) -> None:
+        """Show a preview, and ask for the next one a little later."""
+        question, connection = self._questions.get(ticket), self._connection
+        if question is not None:  # else it was cancelled or replaced: the preview is stale
+            self._call(lambda: question.onPreview(read_preview_message(frame)))
+            later(PREVIEW_INTERVAL, lambda: self._look(ticket, connection))
 
     def _drop(self, ticket: int, error: MedSegAIError) -> None:
         """End a ticket, and ask the process to stop its job if it has heard of it."""
@@ -282,6 +332,9 @@ class EngineProcess:
             return
         if kind == "memory":
             self._call(self._memoryAnswers.pop(0), frame.header["cached_bytes"], tuple(frame.header["models"]))
+            return
+        if kind == "preview":
+            self._seen(ticket, frame)
             return
         question = self._questions.get(ticket)
         if kind == "progress":

@@ -10,16 +10,24 @@ from typing import Any
 
 from MedSegAICore.engine.fit_messages import fit_message, read_fitted_message
 from MedSegAICore.engine.frames import Frame
-from MedSegAICore.engine.messages import read_result_message, segment_message
+from MedSegAICore.engine.messages import (
+    predict_message,
+    read_predicted_message,
+    read_result_message,
+    segment_message,
+)
+from MedSegAICore.engine.store_messages import store_message
 from MedSegAICore.errors import EngineFault, MedSegAIError, error_from_message
 from MedSegAICore.fewshot.fit import FitReport, FitRequest
+from MedSegAICore.incontext.storing import StoreRequest
 from MedSegAICore.request import SegmentationRequest
 from MedSegAICore.result import SegmentationResult
-from MedSegAICore.volume import ImageVolume
+from MedSegAICore.volume import ImageVolume, VolumePatch
 from slicer.i18n import tr as _
 
 OnError = Callable[[MedSegAIError], object]
 OnProgress = Callable[[float, str], object]
+OnPreview = Callable[[VolumePatch], object]
 
 
 def silent(*_arguments: object) -> None:
@@ -84,12 +92,13 @@ class Question(ABC):
 
 @dataclass(eq=False)
 class SegmentQuestion(Question):
-    """A `SegmentationRequest`."""
+    """A `SegmentationRequest`; `onPreview` sees what it is becoming, None asks for no previews."""
 
     request: SegmentationRequest
+    onPreview: OnPreview | None = None
 
     @property
-    def subject(self) -> str:
+    def subject(self) -> Hashable:
         return self.request.segment
 
     @property
@@ -103,11 +112,28 @@ class SegmentQuestion(Question):
     def message(self, ticket: int) -> Frame:
         return segment_message(ticket, self.request)
 
-    def readAnswer(self, frame: Frame) -> SegmentationResult:
-        result, request = read_result_message(frame), self.request
+    def readAnswer(self, frame: Frame) -> Any:
+        result: SegmentationResult = read_result_message(frame)
+        request = self.request
         answered = (result.segment, result.generation, result.provenance.image_fingerprint)
         _checkBelongs(answered == (request.segment, request.generation, request.image.fingerprint))
         return result
+
+
+@dataclass(eq=False)
+class PredictQuestion(SegmentQuestion):
+    """How long a `SegmentationRequest` will take [s]; it neither replaces the request itself nor is replaced by it."""
+
+    @property
+    def subject(self) -> Hashable:
+        return "seconds", self.request.segment
+
+    def message(self, ticket: int) -> Frame:
+        return predict_message(ticket, self.request)
+
+    def readAnswer(self, frame: Frame) -> float:
+        _checkBelongs(frame.header["type"] == "predicted")
+        return read_predicted_message(frame)
 
 
 @dataclass(eq=False)
@@ -136,6 +162,32 @@ class FitQuestion(Question):
         report = read_fitted_message(frame)
         _checkBelongs(report.file == self.request.file)
         return report
+
+
+@dataclass(eq=False)
+class StoreQuestion(Question):
+    """A `StoreRequest`; none replaces another."""
+
+    request: StoreRequest
+
+    @property
+    def subject(self) -> Hashable:
+        return "store", id(self.request)
+
+    @property
+    def generation(self) -> int:
+        return self.asked
+
+    @property
+    def images(self) -> tuple[ImageVolume, ...]:
+        return (self.request.context.example.image,)
+
+    def message(self, ticket: int) -> Frame:
+        return store_message(ticket, self.request)
+
+    def readAnswer(self, frame: Frame) -> str:
+        _checkBelongs(frame.header["type"] == "stored")
+        return str(frame.header["identifier"])
 
 
 def _checkBelongs(belongs: bool) -> None:

@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 import slicer
-import vtk
 
-from ..mrml.node_watch import NodeWatch
+from ..mrml.node_watch import VOLUME_EVENTS, NodeWatch
 
 PROMPT_EVENTS = (slicer.vtkMRMLMarkupsNode.PointEndInteractionEvent, slicer.vtkMRMLMarkupsNode.PointRemovedEvent)
 """What happens to prompts when the user drags or deletes them."""
-
-VOLUME_EVENTS = (
-    vtk.vtkCommand.ModifiedEvent,
-    slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent,
-    slicer.vtkMRMLTransformableNode.TransformModifiedEvent,
-)
-"""What may change voxels or their place."""
 
 
 class PromptWatch:

@@ -16,7 +16,7 @@ from MedSegAICore.request import CleanUp, IntensityWindow, SliceScope
 from MedSegAICore.volume import VolumePatch
 
 from ..mrml.prompt_store import PromptStore, removeOrphans
-from ..mrml.segments import Change, ModificationMode
+from ..mrml.segments import Change, ModificationMode, changesWithin
 
 WHOLE_VOLUME = "volume"
 """Key of the answer for the whole structure; slices have keys of their own."""
@@ -80,9 +80,7 @@ class Answer:
         mask = self.mask(threshold, cleanUp)
         if mode is not ModificationMode.SET or not self.isOfSlice:
             return (Change(mask, mode),)
-        region = self.region
-        outside = replace(region, array=region.array & ~mask.within(region.bounds))
-        return (Change(outside, ModificationMode.REMOVE), Change(mask, ModificationMode.ADD))
+        return changesWithin(self.region, mask)
 
     def recipe(self, threshold, cleanUp):
         """Return the recipe of the mask, with the threshold and the clean-up that were used in the end."""

@@ -63,7 +63,7 @@ class RunController:
         slowest = min(self._runs.values(), key=lambda run: run.fraction, default=_Run())
         return slowest.fraction, slowest.text or (_("Loading the image…") if slowest.isLoading else "")
 
-    def ask(self, key, image, task, onResult, onError):
+    def ask(self, key, image, task, onResult, onError, onPreview=None):
         """Ask for a segmentation.
 
         Parameters
@@ -74,22 +74,29 @@ class RunController:
             As for `SegmentationRequest`.
         onResult, onError
             Called later, from the event loop, one of them once, unless the question was dropped or cancelled.
+        onPreview
+            Called before that with what the answer is becoming (`VolumePatch`), where the model shows it.
         """
         # the clock numbers the questions of all panels: the newest has the highest number
         request = SegmentationRequest(image, task, segment=key, generation=time.monotonic_ns())
-        self._begin(key, (image,), lambda *heard: self._engine.segment(request, *heard), onResult, onError)
+        self._begin(key, (image,), lambda *heard: self._engine.segment(request, *heard), onResult, onError, onPreview)
 
     def learn(self, key, request, onResult, onError):
         """Ask to learn from examples; `request` is a `FitRequest`, the others are as for `ask`."""
         images = tuple(example.image for example in request.examples)
         self._begin(key, images, lambda *heard: self._engine.fit(request, *heard), onResult, onError)
 
+    def store(self, key, request, onResult, onError):
+        """Ask to keep an example in a task; `request` is a `StoreRequest`, the others are as for `ask`."""
+        images = (request.context.example.image,)
+        self._begin(key, images, lambda *heard: self._engine.store(request, *heard), onResult, onError)
+
     def isUnderWay(self, start):
         """Tell whether an answer is awaited whose key begins with `start`."""
         return any(key.startswith(start) for key in self._runs)
 
-    def _begin(self, key, images, ask, onResult, onError):
-        """Note a run and call `ask` with the three functions that hear of it."""
+    def _begin(self, key, images, ask, onResult, onError, onPreview=None):
+        """Note a run and call `ask` with the functions that hear of it."""
         run = self._runs[key] = _Run(images)
 
         def end(handler, value):
@@ -104,10 +111,15 @@ class RunController:
             if self._runs.get(key) is run:
                 self._onChange()
 
+        def see(patch):
+            if self._runs.get(key) is run:
+                onPreview(patch)
+
         run.ticket = ask(
             lambda result: end(onResult, result),
             lambda error: end(onError if not isinstance(error, Cancelled) else _ignore, error),
             report,
+            *([see] if onPreview is not None else []),
         )
         later(PATIENCE, self._onChange)
         self._onChange()

@@ -24,6 +24,12 @@ def sliceWidgets():
     return [layout.sliceWidget(name) for name in layout.sliceViewNames()] if layout is not None else []
 
 
+def jumpTo(position):
+    """Show a world position (3,) [mm] in every slice view of the layout."""
+    for widget in sliceWidgets():
+        widget.mrmlSliceNode().JumpSliceByOffsetting(*position)
+
+
 class SlicePreviews:
     """Shows probability patches in every slice view until they are applied or dropped."""
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from itertools import product
 
 import numpy as np
-import slicer
 from MedSegAICore.prompt.grid import section_of
 from MedSegAICore.prompts import MaskPrompt
 from MedSegAICore.volume import VolumePatch
 
 from .oriented import imageToWorld, localToWorld, scalarsAsArray
 from .prompts import segmentPatch
+from .segments import labelmapOf
 
 SAME_GRID = 1e-3
 """Voxels that differ by less than this part of a voxel are the same."""
@@ -68,7 +68,7 @@ def _boxAround(geometry, plane):
 def _storedPatch(segmentationNode, segmentId, geometry, low, high):
     """Return the voxels of a segment in a box, as they are stored; None if they are stored on another grid."""
     segment = segmentationNode.GetSegmentation().GetSegment(segmentId)
-    image = segment.GetRepresentation(slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName())
+    image = labelmapOf(segment)
     nothing = VolumePatch(np.zeros((0, 0, 0), dtype=bool), (0, 0, 0), geometry)
     if image is None:
         return None

@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+import slicer
+import vtk
+
+VOLUME_EVENTS = (
+    vtk.vtkCommand.ModifiedEvent,
+    slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent,
+    slicer.vtkMRMLTransformableNode.TransformModifiedEvent,
+)
+"""What may change the voxels of a volume or their place."""
+
 
 class NodeWatch:
     """Calls `onEvent` without arguments when a followed node invokes one of some events, or leaves the scene."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Protocol
 
@@ -48,6 +48,18 @@ class Change:
 
     mask: VolumePatch
     mode: ModificationMode = ModificationMode.SET
+
+
+def changesWithin(region, mask):
+    """Return the `Change`s that make a segment `mask` inside of a region and leave it alone beyond.
+
+    Parameters
+    ----------
+    region, mask
+        bool `VolumePatch`es of one volume.
+    """
+    outside = replace(region, array=region.array & ~mask.within(region.bounds).astype(bool))
+    return Change(outside, ModificationMode.REMOVE), Change(mask, ModificationMode.ADD)
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,6 +202,11 @@ def tagOf(segment, name):
     """Return a tag of a segment; "" if it has none of that name."""
     text = vtk.reference("")
     return str(text) if segment.GetTag(name, text) else ""
+
+
+def labelmapOf(segment):
+    """Return the voxels of a segment as an image, which other segments may share; None if it is made of surfaces."""
+    return segment.GetRepresentation(slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName())
 
 
 def _prepared(segmentationNode, writing, grid):

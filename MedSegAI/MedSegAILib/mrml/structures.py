@@ -11,7 +11,7 @@ from MedSegAICore.segmentation_file import COLORS, RECIPE_TAG, tag_text
 
 from .console import addSegmentation, checkInScene
 from .editor import LogicEditor
-from .segments import Change, ModificationMode, SegmentWriter, SegmentWriting, lookOf
+from .segments import Change, SegmentWriter, SegmentWriting, changesWithin, lookOf
 from .translation import tr as _
 
 
@@ -156,8 +156,7 @@ def _writing(segmentationNode, label, mask, region, look, tags):
     segmentId = segmentationNode.GetSegmentation().GetSegmentIdBySegmentName(label) or None
     changes = (Change(mask),)
     if region is not None and segmentId is not None:
-        outside = replace(region, array=region.array & ~mask.within(region.bounds).astype(bool))
-        changes = (Change(outside, ModificationMode.REMOVE), Change(mask, ModificationMode.ADD))
+        changes = changesWithin(region, mask)
     return SegmentWriting(changes, segmentId, label, look, tags)
 
 

@@ -4,30 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
-from MedSegAICore.diffusion.model_file import save_model
-from MedSegAICore.diffusion.noise_levels import NoiseLevels
+from fakes.diffusion import write_network
 from MedSegAICore.engine.engine import Engine
 from MedSegAICore.geometry import VolumeGeometry
 from MedSegAICore.models.catalogue import parse_model
-from MedSegAICore.networks.mask_denoiser import DenoiserArchitecture, MaskDenoiser
 from MedSegAICore.volume import ImageVolume
 
-TINY = DenoiserArchitecture(channels=(16, 16), attention=(False, False), head_channels=16)
 SPACING = (0.7, 0.7, 2.5)
 
 
 @pytest.fixture(scope="session")
 def denoiser_file(tmp_path_factory):
     """A network of random weights."""
-    torch.manual_seed(3)
-    network = MaskDenoiser(TINY)
-    with torch.no_grad():
-        for parameter in network.parameters():
-            if parameter.ndim > 1:
-                parameter += 0.05 * torch.randn_like(parameter)
     file = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    save_model(file, network.state_dict(), TINY, NoiseLevels(), {"size": 32})
+    write_network(file)
     return file
 
 
