@@ -18,6 +18,10 @@ LARGEST_SHARE = 0.92
 """A mask fills at most this share of the picture, so that there is something to keep out."""
 
 
+MOST_TRIES = 500
+"""Draws after which a source gives up; one that needs more has no pictures that show anything."""
+
+
 @dataclass(frozen=True, eq=False)
 class Example:
     """A picture and what is to be segmented in it.

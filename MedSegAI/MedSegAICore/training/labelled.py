@@ -13,7 +13,7 @@ from scipy import ndimage
 from ..errors import InvalidDataset
 from ..evaluation.datasets.dataset import Case, Dataset, load_dataset
 from ..volume import VolumePatch
-from .example import SMALLEST_AREA, BoolArray, Example
+from .example import MOST_TRIES, SMALLEST_AREA, BoolArray, Example
 from .training_sets import LABELLED_SETS, Group, check_training_set, training_subjects
 from .views import Grey, Picture, directions, draw_close_up, quantised
 
@@ -75,7 +75,7 @@ class LabelledSource:
 
     def __init__(self, group: Group, data_folder: Path, subjects: Collection[str] | None = None) -> None:
         datasets = [load_dataset(name, data_folder) for name in LABELLED_SETS[group]]
-        drawn = [(_structures(dataset, subjects), _weight(dataset)) for dataset in datasets]
+        drawn = [(drawn_structures(dataset, subjects), _weight(dataset)) for dataset in datasets]
         self._sets = [labels for labels, _ in drawn if labels]
         weights = np.array([weight for labels, weight in drawn if labels])
         if not self._sets:
@@ -84,8 +84,14 @@ class LabelledSource:
         self._shares = weights / weights.sum()
 
     def draw(self, size: int, chance: np.random.Generator) -> Example:
-        """Return an example of `size` x `size` pixels."""
-        while True:  # nearly always once: some structures vanish in some views
+        """Return an example of `size` x `size` pixels.
+
+        Raises
+        ------
+        InvalidDataset
+            Nothing can be seen.
+        """
+        for _ in range(MOST_TRIES):  # nearly always one: some structures vanish in some views
             labels = self._sets[int(chance.choice(len(self._sets), p=self._shares))]
             structures = labels[int(chance.integers(len(labels)))]
             structure = structures[int(chance.integers(len(structures)))]
@@ -95,6 +101,8 @@ class LabelledSource:
             example = draw_close_up(picture, wanted, size, chance)
             if example is not None:
                 return example
+        message = "Nothing can be seen of what was drawn on the images."
+        raise InvalidDataset(message, "Look whether the images are blank.")
 
 
 def _weight(dataset: Dataset) -> float:
@@ -102,8 +110,21 @@ def _weight(dataset: Dataset) -> float:
     return float(np.sqrt(min(len(dataset.subjects), _MANY_SUBJECTS)))
 
 
-def _structures(dataset: Dataset, subjects: Collection[str] | None) -> list[list[DrawnStructure]]:
-    """Return what was drawn in a set, for each label that was."""
+def drawn_structures(dataset: Dataset, subjects: Collection[str] | None = None) -> list[list[DrawnStructure]]:
+    """Return what was drawn in a set, for each label that was.
+
+    Parameters
+    ----------
+    dataset
+        The set.
+    subjects
+        Who may be seen; None for those that may be trained on.
+
+    Raises
+    ------
+    InvalidDataset
+        The set may not be trained on, or is damaged.
+    """
     check_training_set(dataset)
     known = training_subjects(dataset) if subjects is None else set(dataset.subjects) & set(subjects)
     drawn: dict[str, list[DrawnStructure]] = {}

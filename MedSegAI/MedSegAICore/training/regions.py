@@ -32,7 +32,10 @@ _ROUGH = 100
 """Regions of more pixels have their border smoothed."""
 
 _FAINTEST = 0.02
-"""Regions whose border has less contrast are not used, 0..1: such as parts of the air."""
+"""Regions whose border has less contrast are not used, 0..1: such as parts of an organ."""
+
+_VISIBLE = 0.7
+"""Share of the border that has this contrast."""
 
 _AIR = 0.08
 """Regions at the picture's edge that are darker may be air, 0..1."""
@@ -91,10 +94,12 @@ class Superpixels:
         return filled
 
     def _contrast(self, joined: BoolArray) -> float:
-        """Return by how much the pieces on both sides of the border of a region differ."""
+        """Return by how much the pieces on both sides of the border of a region differ, along most of the border."""
         one, other = self.borders
         across = joined[one] != joined[other]
-        return float(np.abs(self.means[one[across]] - self.means[other[across]]).mean()) if across.any() else 0.0
+        if not across.any():
+            return 0.0
+        return float(np.quantile(np.abs(self.means[one[across]] - self.means[other[across]]), 1 - _VISIBLE))
 
     def _is_air(self, joined: BoolArray) -> bool:
         """Return whether a region goes on beyond the picture, where all is black as well."""

@@ -11,7 +11,7 @@ from scipy import ndimage
 from ..errors import InvalidDataset
 from ..evaluation.datasets.dataset import Dataset, load_dataset
 from ..volume import ImageVolume
-from .example import Example
+from .example import MOST_TRIES, Example
 from .regions import Superpixels
 from .training_sets import LABELLED_SETS, UNLABELLED_SETS, Group, check_training_set, training_subjects
 from .views import Grey, Picture, directions, draw_close_up, quantised
@@ -41,14 +41,22 @@ class SuperpixelSource:
             raise InvalidDataset(message, "Choose a set with images.")
 
     def draw(self, size: int, chance: np.random.Generator) -> Example:
-        """Return an example of `size` x `size` pixels."""
-        while True:  # seldom more than twice: some regions cannot be seen, some vanish in some views
+        """Return an example of `size` x `size` pixels.
+
+        Raises
+        ------
+        InvalidDataset
+            Nothing can be seen.
+        """
+        for _ in range(MOST_TRIES):  # seldom more than two: some regions cannot be seen, some vanish in some views
             pieces = self._pieces[int(chance.integers(len(self._pieces)))]
             region = pieces.region(chance)
             if region is not None and region.any():
                 example = draw_close_up(pieces.picture, region, size, chance)
                 if example is not None:
                     return example
+        message = "No region stands out in the pictures."
+        raise InvalidDataset(message, "Look whether the images are blank.")
 
 
 def read_pictures(
