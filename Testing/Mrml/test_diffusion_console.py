@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import slicer
-from fakes.diffusion import diffusion_engine, write_weights
+from fakes.diffusion import diffusion_engine
 from Host.nodes import SMALL_GRID, add_segmentation, add_volume, segment_array
 from MedSegAICore.errors import InvalidRequest, NodeRemoved, NoPositivePrompt
 from MedSegAICore.models.weights import FOLDER_VARIABLE
@@ -24,7 +24,6 @@ FEW = SamplingOptions(samples=3, steps=2)
 @pytest.fixture
 def engine(tmp_path, monkeypatch):
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
-    write_weights(tmp_path)
     return diffusion_engine()
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from ..command_line import parts
 from ..errors import InvalidRequest
 from ..label_files import wanted_labels
-from ..request import FewShotTask, PromptTask
+from ..models import catalogue
+from ..request import DiffusionTask, FewShotTask, PromptTask
 from .cluster import LocalPlan, RemotePlan
 from .cohort import Cohort
 from .cohort_recipe import CohortRecipe, read_cohort_recipe, recipe_of_task
@@ -105,7 +106,9 @@ class CohortOptions:
             labels = {name: value for name, value in wanted.items() if value is not None}
             return recipe_of_task(FewShotTask(self.model_file.absolute()), labels)
         labels = {name: value or 1 for name, value in wanted.items()}
-        return recipe_of_task(PromptTask((), self.model), labels)
+        spec = catalogue.load_catalogue().get(self.model)
+        draws = spec is not None and spec.paradigm == "diffusion"
+        return recipe_of_task(DiffusionTask((), self.model) if draws else PromptTask((), self.model), labels)
 
 
 def _pairs(text: str, what: str) -> dict[str, str]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from Core.cohort.conftest import write_ball, write_point
-from fakes.diffusion import DEFAULT, diffusion_catalogue, write_weights
+from fakes.diffusion import DEFAULT, diffusion_catalogue, diffusion_engine
 from MedSegAICore.cohort.cohort import Cohort, standings
 from MedSegAICore.cohort.cohort_recipe import read_cohort_recipe
 from MedSegAICore.cohort.manifest import read_manifest
+from MedSegAICore.cohort.options import CohortOptions
 from MedSegAICore.cohort.runner import run_cohort
 from MedSegAICore.engine.run import Run
 from MedSegAICore.images import image_from_array, read_image, write_image
@@ -23,7 +25,7 @@ from MedSegAICore.models.weights import FOLDER_VARIABLE
 def small_model(tmp_path, monkeypatch):
     """Let the usual name stand for a small network."""
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
-    write_weights(tmp_path)
+    diffusion_engine()  # writes the weights
     known = diffusion_catalogue()
     monkeypatch.setattr(catalogue, "load_catalogue", lambda: known)
 
@@ -81,6 +83,14 @@ def test_another_seed_draws_the_masks_again(cohort, tmp_path):
     assert states(other)[:2] == ["changed", "changed"]
     run_cohort(other, Run())
     assert (tmp_path / "out" / "p0_labels.nii.gz").read_bytes() != first
+
+
+def test_without_a_recipe_the_name_of_the_model_is_enough(cohort, tmp_path):
+    cohort()  # writes the images
+    options = CohortOptions(tmp_path / "out", images=tmp_path, pattern="scan0.nrrd", model=DEFAULT, labels="nodule=2")
+    recipe = options.cohort().recipe
+    assert (recipe.paradigm, recipe.task.model, recipe.labels) == ("diffusion", DEFAULT, {"nodule": 2})
+    assert replace(options, model="adaptive").cohort().recipe.paradigm == "prompt"
 
 
 def test_a_point_says_where_to_look_too(cohort, tmp_path):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from fakes.ball_set import GEOMETRY, LABELS, label_map, write_array, write_ball_set
-from fakes.diffusion import DEFAULT, diffusion_engine, write_weights
+from fakes.diffusion import DEFAULT, diffusion_engine
 from fakes.questions import Numbers, exact, refuses_five
 from MedSegAICore.engine.engine import Engine
 from MedSegAICore.engine.run import CancelToken, Run
@@ -246,7 +246,6 @@ def test_a_model_is_evaluated_click_by_click(tmp_path, ball_set):
 
 def test_a_diffusion_model_is_compared_with_raters_and_how_it_draws_counts(tmp_path, ball_set, monkeypatch):
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
-    write_weights(tmp_path)
     sampling, asked = SamplingOptions(samples=3, steps=2), Asked(seed=4)
     job = job_of_models([DEFAULT, "adaptive"], [ball_set], diffusion_engine(), RatersPlan(), asked, sampling)
     assert "samples: 3, steps: 2, seed: 4, solver: ddim" in job.settings["Sampling"]

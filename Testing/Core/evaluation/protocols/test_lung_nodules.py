@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fakes.diffusion import DEFAULT, diffusion_engine, write_weights
+from fakes.diffusion import DEFAULT, diffusion_engine
 from MedSegAICore.diffusion.denoisers import PIXEL_MM
 from MedSegAICore.diffusion.region import region_of
 from MedSegAICore.engine.run import Run
@@ -36,7 +36,6 @@ def test_a_pixel_of_the_set_is_a_pixel_of_the_network(nodules):
 @pytest.mark.slow
 def test_every_nodule_gets_candidates_that_are_measured(nodules, tmp_path, monkeypatch):
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
-    write_weights(tmp_path)
     method = EngineSamples(diffusion_engine(), DEFAULT, SamplingOptions(samples=4, steps=2))
     protocol = RatersProtocol(nodules, prompt="box")
     records = run_evaluation(protocol, {"small": method}, RecordFile(tmp_path / "records", {}), Run())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from fakes.datasets import DrawnSource, drawn_dataset
-from fakes.diffusion import DEFAULT, diffusion_engine, write_weights
+from fakes.diffusion import DEFAULT, diffusion_engine
 from fakes.models import fake_engine
 from MedSegAICore.engine.engine import Engine
 from MedSegAICore.engine.run import Run
@@ -139,7 +139,6 @@ def test_a_consensus_is_measured_beside_the_candidates():
 def drawing(tmp_path, monkeypatch):
     """An engine with a small diffusion model of random weights."""
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
-    write_weights(tmp_path)
     return diffusion_engine()
 
 
