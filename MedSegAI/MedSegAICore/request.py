@@ -225,6 +225,8 @@ class InContextTask:
         Probability (0, 1) of being in any structure from which a voxel is inside; it goes to the likeliest one.
     clean_up
         Options for every structure's finished mask.
+    candidate
+        Which of several answers is taken, from 1 on; 0 takes what all of them say together.
     """
 
     library: Path
@@ -237,11 +239,15 @@ class InContextTask:
     options: ContextOptions = field(default_factory=ContextOptions)
     threshold: float = 0.5
     clean_up: CleanUp = field(default_factory=CleanUp)
+    candidate: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "library", Path(self.library))
         object.__setattr__(self, "labels", tuple(self.labels))
         _check_threshold(self.threshold)
+        if self.candidate < 0:
+            message = f"Candidate number {self.candidate} is asked for."
+            raise InvalidRequest(message, "Choose one of the candidates, or 0 for what all of them say together.")
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
+from .errors import InvalidRequest
 from .volume import VolumePatch
 
 LOW_QUALITY = 0.6
@@ -102,3 +105,29 @@ class SegmentationResult:
     segment: str = ""
     generation: int = 0
     structures: tuple[Structure, ...] = ()
+
+    def with_candidate(self, number: int) -> SegmentationResult:
+        """Return the result with the structures of one of its candidates, counted from 1; 0 leaves it as it is.
+
+        A candidate says what is inside; of several structures each voxel belongs to the likeliest one.
+
+        Raises
+        ------
+        InvalidRequest
+            There is no such candidate.
+        """
+        if number == 0:
+            return self
+        if not 0 < number <= len(self.candidates):
+            message = f"Of {len(self.candidates)} candidates number {number} is asked for."
+            raise InvalidRequest(message, "Choose one of them, or 0 for what all of them say together.")
+        candidate, several = self.candidates[number - 1], len(self.structures) > 1
+        structures = []
+        for structure in self.structures:
+            inside = candidate.array.astype(np.bool_)
+            if several:
+                inside = inside & (structure.probability.within(candidate.bounds) > 0)
+            mask = replace(candidate, array=inside)
+            probability = replace(candidate, array=inside.astype(np.float16))
+            structures.append(replace(structure, mask=mask, probability=probability))
+        return replace(self, mask=candidate, structures=tuple(structures))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
 TERMINOLOGY_TAG = "TerminologyEntry"
 """Slicer's tag of a segment that tells what it is."""
@@ -19,3 +21,13 @@ class SegmentLook:
     def tags(self) -> dict[str, str]:
         """Return what a segment is tagged with."""
         return {TERMINOLOGY_TAG: self.terminology} if self.terminology else {}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the look as JSON data."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> SegmentLook:
+        """Return the look that `to_dict` has written; raises `TypeError`, `ValueError` or `LookupError`."""
+        red, green, blue = (min(max(float(part), 0.0), 1.0) for part in values["color"])
+        return cls((red, green, blue), str(values["terminology"]))

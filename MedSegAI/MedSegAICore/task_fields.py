@@ -130,6 +130,7 @@ def _in_context_to_dict(task: InContextTask) -> Plain:
         },
         "threshold": float(task.threshold),
         "clean_up": _clean_up_to_dict(task.clean_up),
+        "candidate": int(task.candidate),
     }
 
 
@@ -148,6 +149,7 @@ def _in_context_task(fields: Fields) -> Task:
         options=_options_from_fields(fields.part("options")),
         threshold=fields.number("threshold"),
         clean_up=_clean_up_from_fields(fields.part("clean_up")),
+        candidate=fields.whole_number("candidate") if fields.has("candidate") else 0,  # older recipes have none
     )
 
 

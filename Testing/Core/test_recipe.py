@@ -107,6 +107,7 @@ context_tasks = st.builds(
     ),
     threshold=st.floats(0.01, 0.99),
     clean_up=st.builds(CleanUp, st.booleans(), st.booleans(), st.floats(0, 50)),
+    candidate=st.integers(0, 5),
 )
 
 diffusion_tasks = st.builds(

@@ -37,7 +37,7 @@ from MedSegAICore.command_line import (
 )
 from MedSegAICore.engine.engine import Engine
 from MedSegAICore.engine.run import CancelToken, Run
-from MedSegAICore.fewshot.example_files import ExampleFiles, read_examples
+from MedSegAICore.fewshot.example_files import ExampleFiles, looks_in, read_examples
 from MedSegAICore.fewshot.learned import means_text
 from MedSegAICore.fewshot.result_files import (
     expected_dice,
@@ -199,11 +199,11 @@ def add_examples(options: argparse.Namespace, wanted: Mapping[str, int | None]) 
         pairs.append(ExampleFiles(options.exampleImage, options.exampleLabels))
     if not pairs:
         return
-    examples = read_examples(pairs, wanted)
+    examples, looks = read_examples(pairs, wanted), looks_in(pairs)
     library, name = TaskLibrary(options.library), options.task.strip()
     stored = library.task(name) if name in library.tasks() else library.create(name, examples[0].masks)
     for example in examples:
-        stored.add(ContextExample(example))
+        stored.add(ContextExample(example, looks={label: looks[label] for label in example.masks if label in looks}))
 
 
 def task_of(options: argparse.Namespace, wanted: Mapping[str, int | None]) -> tuple[InContextTask, Recipe | None]:
@@ -234,7 +234,8 @@ def write_result(options: argparse.Namespace, result: SegmentationResult, values
         patch = result.uncertainty
         write_image(options.uncertainty, image_from_array(patch.full().astype(np.float32), patch.geometry))
     if options.segmentation:
-        write_segments(options.segmentation, result, {})
+        task = result.provenance.task
+        write_segments(options.segmentation, result, TaskLibrary(Path(task["library"])).looks(task["task"]))
     if options.labelMap:
         write_label_map(options.labelMap, result, values)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ..errors import EngineFault
 from ..fewshot.examples import Example
@@ -24,18 +25,24 @@ def fit_message(number: int, request: FitRequest) -> Frame:
         "file": str(request.file),
         "seed": request.seed,
         "values": dict(request.values),
-        "examples": [
-            {
-                "image": example.image.fingerprint,
-                "name": example.name,
-                "masks": [
-                    {"label": label, "mask": patch_to_dict(mask, payload)} for label, mask in example.masks.items()
-                ],
-            }
-            for example in request.examples
-        ],
+        "examples": [example_to_dict(example, payload) for example in request.examples],
     }
     return Frame(header, b"".join(payload))
+
+
+def example_to_dict(example: Example, payload: list[bytes]) -> dict[str, Any]:
+    """Describe an example whose image was sent before, and append the voxels of its masks to `payload`."""
+    masks = [{"label": label, "mask": patch_to_dict(mask, payload)} for label, mask in example.masks.items()]
+    return {"image": example.image.fingerprint, "name": example.name, "masks": masks}
+
+
+def example_from_dict(values: Mapping[str, Any], images: Mapping[str, ImageVolume], payload: bytes) -> Example:
+    """Return the example that `example_to_dict` described; `images` by fingerprint."""
+    masks = {}
+    for part in values["masks"]:
+        fields = Fields(part, "example.masks", EngineFault)
+        masks[fields.text("label")] = patch_from_fields(fields.part("mask"), payload)
+    return Example(images[values["image"]], masks, values["name"])
 
 
 def images_of_fit(frame: Frame) -> list[str]:
@@ -54,13 +61,7 @@ def read_fit_message(frame: Frame, images: Mapping[str, ImageVolume]) -> FitRequ
         By fingerprint; all that the message names.
     """
     header = frame.header
-    examples = []
-    for number, values in enumerate(header["examples"]):
-        masks = {}
-        for part in values["masks"]:
-            fields = Fields(part, f"examples[{number}].masks", EngineFault)
-            masks[fields.text("label")] = patch_from_fields(fields.part("mask"), frame.payload)
-        examples.append(Example(images[values["image"]], masks, values["name"]))
+    examples = (example_from_dict(values, images, frame.payload) for values in header["examples"])
     return FitRequest(tuple(examples), Path(header["file"]), header["model"], header["seed"], header["values"])
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import Cancelled, EngineFault, MedSegAIError
+from ..incontext.storing import store
 from ..volume import ImageVolume, VolumePatch
 from .cache import GIBIBYTE
 from .engine import Engine
@@ -32,12 +33,13 @@ from .messages import (
 )
 from .provenance import versions_in_use
 from .run import CancelToken, PreviewCallback, ProgressCallback
+from .store_messages import read_store_message, stored_message
 from .threads import threads_in_use
 
 READ_SIZE = 1 << 16
 VOLUMES_LIMIT = 16
 """Volumes kept mapped; a request for one that was dropped asks for it again."""
-JOBS = ("segment", "predict", "fit")
+JOBS = ("segment", "predict", "fit", "store")
 """Messages that ask for work."""
 PROGRESS_INTERVAL = 0.05
 """Shortest time between two progress messages of a job [s]."""
@@ -211,6 +213,8 @@ class Service:
         report = self._reporter(number)
         if frame.header["type"] == "fit":
             return fitted_message(number, self._engine.fit(read_fit_message(frame, images), report, job.cancel))
+        if frame.header["type"] == "store":
+            return stored_message(number, store(read_store_message(frame, images[frame.header["image"]])))
         request = read_segment_message(frame, images[frame.header["image"]])
         if frame.header["type"] == "predict":
             return predicted_message(number, self._engine.predicted_seconds(request, job.cancel))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from ..segment_look import SegmentLook
 
@@ -45,7 +44,7 @@ def write_notes(model: Path | str, notes: SupportNotes) -> None:
     """
     from ..command_line import write_text  # opens SimpleITK: only where needed
 
-    looks = {label: asdict(look) for label, look in notes.looks.items()}
+    looks = {label: look.to_dict() for label, look in notes.looks.items()}
     write_text(notes_file(model), json.dumps({"looks": looks, "fingerprints": list(notes.fingerprints)}, indent=1))
 
 
@@ -53,12 +52,7 @@ def read_notes(model: Path | str) -> SupportNotes:
     """Return the notes about a support model; empty ones if there are none, or none that can be read."""
     try:
         values = json.loads(notes_file(model).read_text(encoding="utf-8"))
-        looks = {label: _look(look) for label, look in values["looks"].items()}
+        looks = {label: SegmentLook.from_dict(look) for label, look in values["looks"].items()}
         return SupportNotes(looks, tuple(str(fingerprint) for fingerprint in values["fingerprints"]))
     except (OSError, ValueError, TypeError, LookupError, AttributeError):
         return SupportNotes()
-
-
-def _look(values: Any) -> SegmentLook:
-    red, green, blue = (min(max(float(part), 0.0), 1.0) for part in values["color"])
-    return SegmentLook((red, green, blue), str(values["terminology"]))

@@ -38,7 +38,7 @@ def segment_in_context(request: SegmentationRequest, model: ContextModel, run: R
     InvalidSupport, InvalidImage
         No example shows the structures, or none can be used for the image.
     InvalidRequest
-        The task has no structure of a name.
+        The task has no structure of a name, or the model gives no such candidate.
     Cancelled
         The user stopped the run.
     """
@@ -50,7 +50,7 @@ def segment_in_context(request: SegmentationRequest, model: ContextModel, run: R
     answer = model.answer(question, run.part(0.0, ANSWERING))
     run.step(ANSWERING, "Finishing")
     structures = structures_from(answer.probabilities, answer.quality, task.threshold, task.clean_up, run.check)
-    return SegmentationResult(
+    found = SegmentationResult(
         mask=mask_of(structures),
         probability=union([structure.probability for structure in structures]),
         provenance=provenance_of(task_to_dict(task), request.image, model, time.perf_counter() - began),
@@ -62,6 +62,7 @@ def segment_in_context(request: SegmentationRequest, model: ContextModel, run: R
         generation=request.generation,
         structures=structures,
     )
+    return found.with_candidate(task.candidate)
 
 
 def _asked(request: SegmentationRequest, task: InContextTask) -> tuple[Question, InContextTask]:

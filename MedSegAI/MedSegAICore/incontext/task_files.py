@@ -15,9 +15,9 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,9 @@ from ..errors import InvalidRequest, InvalidSupportSet
 from ..fewshot.example_files import ExampleFiles, read_examples
 from ..fields import Fields
 from ..images import image_from_array, write_image
-from ..request import IntensityWindow
+from ..segment_look import SegmentLook
 from ..segmentation_file import NamedMask, write_segmentation
-from .context_example import ORIGINS, ContextExample
+from .context_example import ORIGINS, ContextExample, looks_from
 
 TASK, EXAMPLES, EXAMPLE, IMAGE, LABELS = "task.json", "examples", "example.json", "image.nrrd", "labels.seg.nrrd"
 VERSION = 1
@@ -54,24 +54,28 @@ class ExampleNote:
         One of `ORIGINS`.
     written
         When it was stored [s].
+    looks
+        Name of a structure -> how its segment looked, as far as that is known.
     """
 
     identifier: str
     position: float | None
     origin: str
     written: float
+    looks: Mapping[str, SegmentLook] = field(default_factory=dict)
 
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """Give a folder to write to; it becomes `path` when the block ends without an error.
+    """Give a folder to write to; it becomes `path`, in a folder that is there, when the block ends without an error.
 
     Raises
     ------
     FileExistsError
         `path` is there by then; it is left as it is.
+    FileNotFoundError
+        The folder that `path` lies in was moved or removed meanwhile.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     _forget_drafts(path.parent)
     with tempfile.TemporaryDirectory(prefix=DRAFT, dir=path.parent, ignore_cleanup_errors=True) as draft:
         folder = Path(draft) / path.name
@@ -117,19 +121,19 @@ def write_example(folder: Path, context: ContextExample) -> None:
     """
     image = context.example.image
     write_image(folder / IMAGE, image_from_array(image.array, image.geometry))
-    masks = [NamedMask(label, mask) for label, mask in context.example.masks.items()]
-    write_segmentation(folder / LABELS, masks)
-    window = context.window and [context.window.lower, context.window.upper]
+    write_segmentation(folder / LABELS, [_named(context, label) for label in context.labels])
     described = {
         "version": VERSION,
-        "position": context.position,
-        "window": window,
-        "origin": context.origin,
-        "model": context.model,
+        **context.known(),
         "medsegai": __version__,
         "content": context.content_digest(),
     }
     (folder / EXAMPLE).write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
+
+
+def _named(context: ContextExample, label: str) -> NamedMask:
+    mask, look = context.example.masks[label], context.looks.get(label)
+    return NamedMask(label, mask) if look is None else NamedMask(label, mask, look.color, look.tags)
 
 
 def read_example(folder: Path) -> ContextExample:
@@ -145,17 +149,7 @@ def read_example(folder: Path) -> ContextExample:
     fields = _described(folder / EXAMPLE, folder.name)
     name = f"example {folder.name[:6]}"
     (example,) = read_examples([ExampleFiles(folder / IMAGE, folder / LABELS, name)], {})
-    bounds = fields.optional("window", lambda field: fields.numbers(field, 2))
-    window = None if bounds is None else IntensityWindow(float(bounds[0]), float(bounds[1]))
-    origin = fields.choice("origin", ORIGINS)
-    return ContextExample(
-        example=example,
-        identifier=folder.name,
-        position=fields.optional("position", fields.number),
-        window=window,
-        origin=ORIGINS[ORIGINS.index(origin)],
-        model=fields.text("model", allow_empty=True),
-    )
+    return ContextExample.of_known(example, folder.name, fields)
 
 
 def read_content_digest(folder: Path) -> str:
@@ -171,6 +165,7 @@ def read_note(folder: Path) -> ExampleNote:
         position=fields.optional("position", fields.number),
         origin=fields.choice("origin", ORIGINS),
         written=(folder / EXAMPLE).stat().st_mtime,
+        looks=looks_from(fields),
     )
 
 

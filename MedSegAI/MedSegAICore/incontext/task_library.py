@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..errors import InvalidRequest, InvalidSupport, InvalidSupportSet, MedSegAIError
+from ..segment_look import SegmentLook
 from .context_example import ContextExample
 from .task_files import (
     EXAMPLE,
@@ -96,14 +97,16 @@ class StoredTask:
         return read_example(self.folder / EXAMPLES / identifier)
 
     def examples(self) -> tuple[ContextExample, ...]:
-        """Return all examples; what was removed meanwhile is left out.
+        """Return all examples, the oldest first; what was removed meanwhile is left out.
 
         Raises
         ------
         InvalidSupportSet, InvalidImage, InvalidSupport, GeometryMismatch
             One is damaged; the message names it.
         """
-        return tuple(self._while_there(self.read))
+        age = {note.identifier: number for number, note in enumerate(self.notes())}
+        found = tuple(self._while_there(self.read))
+        return tuple(sorted(found, key=lambda context: age.get(context.identifier, len(age))))
 
     def notes(self) -> tuple[ExampleNote, ...]:
         """Return what a list says of the examples, the oldest first; one that is damaged is left out."""
@@ -112,6 +115,10 @@ class StoredTask:
             with suppress(MedSegAIError, OSError):  # it can still be removed with its folder
                 found.append(read_note(self.folder / EXAMPLES / identifier))
         return tuple(sorted(found, key=lambda note: note.written))
+
+    def looks(self) -> dict[str, SegmentLook]:
+        """Return how the structures look: as on the first example that knows it."""
+        return looks_in(self.notes())
 
     def digest(self) -> str:
         """Return a text that changes with the examples; no voxels are read for it."""
@@ -143,7 +150,7 @@ class StoredTask:
             There is something of that name already, or it cannot be written.
         """
         copy = Path(destination) / self.name
-        with _writing(copy), whole_folder(copy) as draft:
+        with _writing(copy), _made(copy.parent), whole_folder(copy) as draft:
             write_task(draft, self.name, self.labels)
             _copy_examples(self.folder / EXAMPLES, self.identifiers(), draft / EXAMPLES)
         return copy
@@ -181,6 +188,13 @@ class TaskLibrary:
             raise InvalidSupportSet(message, "Choose another task or folder, or make the task first.")
         return StoredTask(self.folder / name, read_task_labels(self.folder / name))
 
+    def looks(self, name: str) -> dict[str, SegmentLook]:
+        """Return how the structures of a task look, as far as that is known; nothing if the task is gone."""
+        try:
+            return self.task(name).looks()
+        except InvalidSupportSet:
+            return {}
+
     def create(self, name: str, labels: Iterable[str]) -> StoredTask:
         """Make an empty task, or return the one of that name if it has the same structures.
 
@@ -195,7 +209,7 @@ class TaskLibrary:
             raise InvalidRequest(message, "Name at least one structure.")
         if name not in self.tasks():
             try:
-                with _writing(self.folder / name), whole_folder(self.folder / name) as draft:
+                with _writing(self.folder / name), _made(self.folder), whole_folder(self.folder / name) as draft:
                     write_task(draft, name, labels)
             except InvalidRequest:
                 if name not in self.tasks():  # not made by somebody else in between
@@ -205,6 +219,27 @@ class TaskLibrary:
             message = f"There is a task '{name}' with other structures: {', '.join(found.labels)}."
             raise InvalidRequest(message, "Choose another name.")
         return found
+
+    def rename(self, name: str, new: str) -> StoredTask:
+        """Give a task another name and return it.
+
+        It is done at once: other programs find the task by one name or by the other. Whoever adds an example at
+        this moment is told that the task is gone.
+
+        Raises
+        ------
+        InvalidSupportSet
+            There is none of that name, or its description cannot be read.
+        InvalidRequest
+            The new name cannot be used or is taken, or the folder cannot be renamed.
+        """
+        task, new = self.task(name), checked_name(new)
+        renamed = self.folder / new
+        with _writing(renamed):
+            if renamed.exists() and not renamed.samefile(task.folder):  # the same where only the case is another
+                raise FileExistsError(renamed)
+            task.folder.rename(renamed)
+        return StoredTask(renamed, task.labels)
 
     def remove(self, name: str) -> None:
         """Remove a task with all its examples; raises as `task` does, or `InvalidRequest`."""
@@ -236,7 +271,22 @@ def _copy_examples(source: Path, identifiers: Iterable[str], destination: Path) 
     for identifier in identifiers:
         with whole_folder(destination / identifier) as draft:
             for name in (IMAGE, LABELS, EXAMPLE):  # nothing else that may lie there
-                shutil.copyfile(source / identifier / name, draft / name)
+                shutil.copy2(source / identifier / name, draft / name)  # it stays as old as it is
+
+
+def looks_in(notes: Iterable[ExampleNote]) -> dict[str, SegmentLook]:
+    """Return how structures look, as on the first of some examples that knows it."""
+    found: dict[str, SegmentLook] = {}
+    for note in notes:
+        found = {**note.looks, **found}
+    return found
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """Make a folder if it is not there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    yield
 
 
 @contextmanager
@@ -247,6 +297,9 @@ def _writing(folder: Path) -> Iterator[None]:
     except FileExistsError as error:
         message = f"There is already something called '{folder.name}' in '{folder.parent}'."
         raise InvalidRequest(message, "Choose another name or folder.") from error
+    except FileNotFoundError as error:
+        message = f"'{folder.name}' is not in '{folder.parent}' any more: somebody has renamed or removed it."
+        raise InvalidRequest(message, "Look at the list of tasks again.") from error
     except OSError as error:
         message = f"'{folder}' cannot be changed ({error.strerror or error})."
         raise InvalidRequest(message, "Choose another folder, or see that the disk has room.") from error

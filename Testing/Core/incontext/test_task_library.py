@@ -14,10 +14,12 @@ from fakes.people import person
 from MedSegAICore.errors import GeometryMismatch, InvalidRequest, InvalidSupport, InvalidSupportSet
 from MedSegAICore.fewshot.examples import Example
 from MedSegAICore.geometry import VolumeGeometry
-from MedSegAICore.incontext import task_files
+from MedSegAICore.incontext import task_files, task_library
 from MedSegAICore.incontext.context_example import ContextExample
 from MedSegAICore.incontext.task_library import StoredTask, TaskLibrary
 from MedSegAICore.request import IntensityWindow
+from MedSegAICore.segment_look import SegmentLook
+from MedSegAICore.segmentation_file import read_looks
 from MedSegAICore.volume import ImageVolume, VolumePatch
 
 LABELS = ("liver", "kidney")
@@ -215,3 +217,48 @@ def test_a_list_of_examples_reads_no_voxels_and_leaves_out_what_is_damaged(task)
     ]
     (task.folder / "examples" / first / "example.json").write_text("{}")
     assert [note.identifier for note in task.notes()] == [second]
+
+
+def test_a_task_is_renamed_with_all_its_examples(library, task):
+    task.add(ContextExample(person(0)))
+    renamed = library.rename("organs", "organs in CT")
+    assert library.tasks() == ("organs in CT",)
+    assert [context.labels for context in renamed.examples()] == [LABELS]
+    library.create("other", ["liver"])
+    with pytest.raises(InvalidRequest, match="already something called 'other'"):
+        library.rename("organs in CT", "other")
+    with pytest.raises(InvalidRequest, match="cannot be the name"):
+        library.rename("organs in CT", "a/b")
+    assert library.tasks() == ("organs in CT", "other")
+
+
+def test_who_adds_to_a_task_that_was_renamed_is_told(library, task):
+    library.rename("organs", "abdomen")
+    with pytest.raises(InvalidRequest, match="renamed or removed"):
+        task.add(ContextExample(person(0)))
+    assert library.tasks() == ("abdomen",)
+    assert not task.folder.exists()
+
+
+def test_a_task_that_is_renamed_while_an_example_is_written_keeps_what_it_had(library, task, monkeypatch):
+    def renamed_meanwhile(folder, context):
+        write(folder, context)
+        library.rename("organs", "abdomen")
+
+    write = task_library.write_example
+    task.add(ContextExample(person(0)))
+    monkeypatch.setattr(task_library, "write_example", renamed_meanwhile)
+    with pytest.raises(InvalidRequest, match="renamed or removed"):
+        task.add(ContextExample(person(1)))
+    assert library.tasks() == ("abdomen",)
+    assert len(library.task("abdomen").examples()) == 1
+
+
+def test_a_task_remembers_how_its_structures_look_from_the_first_example_that_knows(task):
+    red, green = SegmentLook((1.0, 0.0, 0.0), "SCT~liver"), SegmentLook((0.0, 1.0, 0.0))
+    task.add(ContextExample(person(0)))
+    task.add(ContextExample(person(1), looks={"liver": red}))
+    identifier = task.add(ContextExample(person(2), looks={"liver": green, "kidney": green}))
+    assert task.looks() == {"liver": red, "kidney": green}
+    assert read_looks(task.folder / "examples" / identifier / "labels.seg.nrrd") == {"liver": green, "kidney": green}
+    assert [context.looks.get("liver") for context in task.examples()] == [None, red, green]
