@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import time
 
+import pytest
 from fakes.models import fake_engine
 from MedSegAICore.cohort import case_work
 from MedSegAICore.cohort.attempt import attempt
@@ -40,6 +42,19 @@ def torn(job, versions):
         marker.touch()
         case_work.write_image = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
     return quick(job, versions)
+
+
+def full(job, versions):
+    """Find the disk full at one case."""
+    if job.case.name != "p1":
+        return quick(job, versions)
+    with pytest.MonkeyPatch.context() as small:
+        small.setattr(case_work, "write_image", _refused)
+        return quick(job, versions)
+
+
+def _refused(*_):
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def hungry(job, versions):

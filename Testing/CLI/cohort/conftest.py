@@ -9,7 +9,12 @@ from pathlib import Path
 
 import pytest
 from CLI.conftest import loaded
-from Core.cohort.conftest import Balls, make_balls, results_of
+from Core.cohort.conftest import (
+    Balls,
+    make_balls,
+    results_of,
+    threads_of_new_processes,  # noqa: F401  holds here, too
+)
 from MedSegAICore.engine.run import CancelToken
 
 collect_ignore = []
@@ -52,7 +57,7 @@ def line(balls):
     return line_of(balls)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def undisturbed(module, tmp_path_factory) -> dict[str, bytes]:
     """The results of a run in which nothing happened."""
     made = make_cohort(tmp_path_factory.mktemp("undisturbed") / "data")

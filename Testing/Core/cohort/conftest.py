@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from MedSegAICore.cohort.cohort_recipe import recipe_of_task
 from MedSegAICore.cohort.manifest import Case, read_manifest
 from MedSegAICore.cohort.runner import run_cohort
 from MedSegAICore.engine.run import Run
+from MedSegAICore.engine.threads import THREADS_VARIABLE
 from MedSegAICore.geometry import VolumeGeometry
 from MedSegAICore.images import image_from_array, write_image
 from MedSegAICore.request import PromptTask
@@ -22,6 +24,22 @@ from MedSegAICore.request import PromptTask
 collect_ignore = ["test_cohort_cluster.py"] if sys.platform == "win32" else []  # workers are ended by signals
 
 SHAPE = (6, 20, 24)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def threads_of_new_processes():
+    """Use as many threads here as workers and commands do that tests start: results tell the number.
+
+    Tests of networks that ran before in this process may have chosen another one.
+    """
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(int(os.environ[THREADS_VARIABLE]))
+    yield
+    torch.set_num_threads(before)
 
 
 def write_ball(file: Path, radius: float = 12.0, seed: int = 0) -> Path:

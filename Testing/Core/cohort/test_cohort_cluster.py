@@ -14,7 +14,7 @@ from fakes import cohort_tasks
 from MedSegAICore.cohort.cluster import LocalPlan, local_client, memory_per_worker
 from MedSegAICore.cohort.cluster_worker import ClusterWorker
 from MedSegAICore.engine.run import CancelToken, Run
-from MedSegAICore.errors import Cancelled, ClusterRefused
+from MedSegAICore.errors import Cancelled, ClusterRefused, NoRoom
 
 pytest.importorskip("distributed")
 
@@ -64,6 +64,15 @@ def test_a_worker_that_is_killed_while_it_writes_leaves_no_draft(client, many, u
     assert set(many.run(worker=on(client, cohort_tasks.torn)).values()) == {"done"}
     assert (many.out / ".cohort" / "torn").exists()
     assert not list((many.out / ".cohort" / "staging").iterdir())
+    assert results_of(many.out) == undisturbed
+
+
+def test_a_full_disk_that_a_worker_meets_ends_the_run_and_it_goes_on_with_room(client, many, undisturbed):
+    with pytest.raises(NoRoom, match="goes on where it was"):
+        many.run(worker=on(client, cohort_tasks.full))
+    assert not list(many.out.glob("*.failure.json"))
+    time.sleep(2 * cohort_tasks.STEP)  # what was running beside it ends by itself, whole
+    assert set(many.run(worker=on(client, cohort_tasks.quick)).values()) <= {"done", "kept"}
     assert results_of(many.out) == undisturbed
 
 

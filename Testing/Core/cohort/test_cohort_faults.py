@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import shutil
 import time
 from pathlib import Path
@@ -58,7 +59,8 @@ def test_a_missing_image_is_done_once_it_is_there(balls, undisturbed):
     assert results_of(balls.out) == undisturbed
 
 
-def test_wrong_geometry_is_named(balls):
+def test_wrong_geometry_is_named_and_done_once_it_is_right(balls, undisturbed):
+    right, table = (balls.folder / "scan0.nrrd").read_bytes(), balls.table.read_text()
     sheared = sitk.ReadImage(str(balls.folder / "scan0.nrrd"))
     text = (balls.folder / "scan0.nrrd").read_bytes()
     header, _, rest = text.partition(b"\n\n")
@@ -70,6 +72,10 @@ def test_wrong_geometry_is_named(balls):
     assert set(balls.run().values()) == {"failed"}
     assert failure_of(balls, "a")["error"]["type"] == "ShearedGeometry"
     assert failure_of(balls, "b")["error"]["type"] == "GeometryMismatch"
+    (balls.folder / "scan0.nrrd").write_bytes(right)
+    balls.table.write_text(table)
+    assert set(balls.run(retry=True).values()) == {"done"}
+    assert {name: found for name, found in results_of(balls.out).items() if name[0] == "p"} == undisturbed
 
 
 def test_results_of_an_older_image_do_not_stay_where_the_new_one_fails(balls):
@@ -167,25 +173,30 @@ def refused(number):
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def test_a_library_that_does_not_say_that_the_disk_is_full_ends_the_run_by_name_too(balls, monkeypatch):
-    monkeypatch.setattr(case_files, "bytes", refused, raising=False)
-
+def test_a_library_that_does_not_say_that_the_disk_is_full_ends_the_run_by_name_too(balls, undisturbed, monkeypatch):
     def fails(*_):
         message = "cannot be written as an image"
         raise InvalidRequest(message) from RuntimeError("sitk::ERROR")
 
-    monkeypatch.setattr(case_work, "write_segments", fails)
-    with pytest.raises(NoRoom):
-        balls.run()
+    with monkeypatch.context() as small:
+        small.setattr(case_files, "bytes", refused, raising=False)
+        small.setattr(case_work, "write_segments", fails)
+        with pytest.raises(NoRoom):
+            balls.run()
     assert not list(balls.out.glob("*.failure.json"))
+    assert set(balls.run().values()) == {"done"}
+    assert results_of(balls.out) == undisturbed
 
 
-def test_too_little_room_is_seen_before_anything_is_written(balls, monkeypatch):
+def test_too_little_room_is_seen_before_anything_is_written(balls, undisturbed, monkeypatch):
     usage = shutil.disk_usage(balls.folder)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
-    with pytest.raises(NoRoom):
-        balls.run()
+    with monkeypatch.context() as small:
+        small.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
+        with pytest.raises(NoRoom):
+            balls.run()
     assert not list(balls.out.glob("p*"))
+    assert set(balls.run().values()) == {"done"}
+    assert results_of(balls.out) == undisturbed
 
 
 def test_of_two_runs_in_one_folder_one_refuses(balls, undisturbed):
@@ -200,6 +211,17 @@ def test_a_clock_that_goes_backwards_changes_nothing(balls, undisturbed, monkeyp
     monkeypatch.setattr(time, "time", lambda: next(moments))
     assert set(balls.run().values()) == {"done"}
     assert set(balls.run().values()) == {"kept"}
+    assert results_of(balls.out) == undisturbed
+
+
+def test_an_image_that_was_replaced_by_an_older_one_is_done_again(balls, undisturbed):
+    image = balls.folder / "scan1.nrrd"
+    right, seen = image.read_bytes(), image.stat()
+    write_ball(image, 8, seed=9)
+    assert balls.run()["p1"] == "done"
+    image.write_bytes(right)
+    os.utime(image, ns=(seen.st_atime_ns, seen.st_mtime_ns - 10**12))
+    assert balls.run() == {"p0": "kept", "p1": "done", "p2": "kept"}
     assert results_of(balls.out) == undisturbed
 
 

@@ -21,7 +21,6 @@ from MedSegAICore.cohort.cluster_worker import ClusterWorker, cluster_of
 from MedSegAICore.cohort.cohort_recipe import recipe_of_task
 from MedSegAICore.cohort.runner import run_cohort
 from MedSegAICore.engine.run import Run
-from MedSegAICore.engine.threads import THREADS_VARIABLE, threads_in_use
 from MedSegAICore.errors import ClusterLost, ClusterRefused, PackageMissing
 from MedSegAICore.request import PromptTask
 
@@ -36,8 +35,7 @@ class Site:
         self.running: list[subprocess.Popen] = []
         self.port = 0
         paths = os.pathsep.join(str(project / name) for name in ("MedSegAI", "Testing"))
-        as_here = {THREADS_VARIABLE: str(threads_in_use())}  # results tell the number, and other tests may have set it
-        self.environment = {**os.environ, **as_here, "PYTHONPATH": paths}
+        self.environment = {**os.environ, "PYTHONPATH": paths}
         made = distributed.Security.temporary()
         for name, text in zip(CERTIFICATES, (made.tls_ca_file, made.tls_client_cert, made.tls_client_key), strict=True):
             (folder / name).write_text(text)
