@@ -1,6 +1,6 @@
 """Measure how soon the default model of in-context tasks answers about one slice, and what the hurry costs.
 
-    python Testing/Benchmarks/slice_seconds.py mr_abdomen_t2 --people 2
+    python Testing/Benchmarks/slice_seconds.py mr_abdomen_t2 --labels liver --people 2
 
 Each slice is asked about twice, with nothing kept from before: as it is done, and with examples that are registered
 to each other as for a volume. Both in one run, in turn; time is that of the processor on one thread.
@@ -57,12 +57,13 @@ def main() -> None:
     """Do what the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset")
+    parser.add_argument("--labels", nargs="+", default=[], help="structures (all)")
     parser.add_argument("--people", type=int, default=2)
     parser.add_argument("--seed", type=int, default=COMMITTED_SEED)
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
-    people = people_of(chosen.dataset, [], chosen.people, chosen.seed)
+    people = people_of(chosen.dataset, chosen.labels, chosen.people, chosen.seed)
     contexts = [ContextExample(teacher) for teacher in people[:TEACHERS]]
     hurried, patient, usual = [], [], learned.TEACHERS_OF_ONE
     for query in people[TEACHERS:]:
