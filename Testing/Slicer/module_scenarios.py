@@ -94,6 +94,27 @@ def a_file_that_is_no_model_is_refused(case):
     assert case.ui.jobText.text.startswith("The file was not taken.")
 
 
+def many_scans_are_segmented_while_slicer_goes_on(case):
+    with tempfile.TemporaryDirectory() as name:
+        folder, ui = Path(name), case.ui
+        for node, file in ((case.volume, "ball.nrrd"), (case.click, "click.mrk.json")):
+            node.AddDefaultStorageNode(str(folder / file))
+            assert node.GetStorageNode().WriteData(node)
+        (folder / "cases.csv").write_text("image,positive\nball.nrrd,click.mrk.json\n")
+        (folder / "recipe.json").write_text('{"version": 1, "paradigm": "prompt", "model": "adaptive"}')
+        ui.cohortTableEdit.currentPath = str(folder / "cases.csv")
+        ui.cohortRecipeEdit.currentPath = str(folder / "recipe.json")
+        ui.cohortOutputEdit.currentPath = str(folder / "results")
+
+        ui.cohortStartButton.click()
+        assert case.widget.panel.cohort.isBusy
+        case.wait_until(lambda: not case.widget.panel.cohort.isBusy)
+
+        assert ui.cohortText.text.startswith("1 done, 0 done before, 0 failed")
+        assert (folder / "results" / "ball.seg.nrrd").is_file()
+        assert ui.cohortPageButton.enabled
+
+
 def no_network_library_is_loaded_into_slicer(case):
     before = set(sys.modules)  # another extension may have done it
 

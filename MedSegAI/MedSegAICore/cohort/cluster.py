@@ -35,8 +35,10 @@ WITHOUT_WATCHING = {
     "distributed.admin.system-monitor.gil.enabled": False,
     "distributed.scheduler.active-memory-manager.start": False,
     "distributed.diagnostics.nvml": False,
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
 }
-"""What Dask watches for its dashboard, which nobody opens here: it takes time from the cores that segment."""
+"""What Dask watches and tells for its dashboard, which nobody opens here: it takes time from the cores that segment."""
 
 PATIENCE = 30
 """How long the first worker is waited for [s]."""
@@ -109,8 +111,7 @@ def local_client(plan: LocalPlan) -> Iterator[Any]:
             processes=True,
             memory_limit=memory,
             security=temporary_certificates(distributed),
-            dashboard_address=None,
-            worker_dashboard_address=None,
+            scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},  # a port that nobody else has
             silence_logs=logging.CRITICAL,
             resources={GPU: 1},
         )

@@ -7,6 +7,8 @@ import os
 import signal
 import time
 from contextlib import closing
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 from Core.cohort.conftest import make_balls, results_of
@@ -121,6 +123,13 @@ def test_workers_have_one_thread_and_a_limit(client):
     assert {worker["nthreads"] for worker in workers} == {1}
     assert {worker["memory_limit"] for worker in workers} == {1 << 30}
     assert client.scheduler.address.startswith("tls://127.0.0.1:")
+
+
+def test_nothing_is_told_to_browsers(client):
+    port = client.scheduler_info()["services"]["dashboard"]
+    for page in ("status", "health", "info/main/workers.html"):
+        with pytest.raises(HTTPError, match="404"):
+            urlopen(f"http://127.0.0.1:{port}/{page}")
 
 
 def test_workers_that_would_swap_are_refused():
