@@ -87,6 +87,23 @@ def test_after_cancel_nothing_more_is_heard(controller, ask, heard, wait, pause)
     assert outcomes(heard) == []
 
 
+def test_what_a_run_shows_is_seen_and_stale_previews_are_not(controller, heard, wait, pause) -> None:
+    image = ImageVolume(np.full((3, 4, 5), 100, np.int16), VolumeGeometry.from_components((3, 4, 5)))
+    older, newer = [], []
+    for seen in (older, newer):
+        controller.ask("key", image, PromptTask(**TASK, model="showing"), heard.append, heard.append, seen.append)
+        if seen is older:
+            wait(lambda: older)
+    count = len(older)
+    wait(lambda: len(newer) > 1)
+
+    assert len(older) == count
+    controller.cancel()
+    count = len(newer)
+    pause(0.5)
+    assert len(newer) == count
+
+
 def test_a_newer_question_of_the_same_key_is_the_one_that_counts(controller, ask, heard, wait, pause) -> None:
     ask("obedient")
     ask("quick")

@@ -66,6 +66,54 @@ def test_progress_arrives_from_the_event_loop(engine, wait, start_job) -> None:
     assert not job.ended
 
 
+def test_what_a_job_shows_is_seen_until_it_is_cancelled(engine, wait, pause) -> None:
+    seen = []
+    ticket = engine.segment(a_request("showing"), seen.append, seen.append, onPreview=seen.append)
+    wait(lambda: len(seen) >= 3)
+    first, second, third = (patch.array[0, 0, 0] for patch in seen)
+    engine.cancel(ticket)
+    wait(lambda: isinstance(seen[-1], Cancelled))
+    count = len(seen)
+    pause(0.5)
+
+    assert first < second < third
+    assert len(seen) == count
+
+
+def test_previews_are_few(engine, wait, pause) -> None:
+    seen = []
+    engine.segment(a_request("showing"), print, print, onPreview=seen.append)
+    wait(lambda: seen)
+    pause(1.0)
+
+    assert 1 < len(seen) <= 5  # the job shows one in each of its 50 steps
+
+
+def test_a_preview_that_is_damaged_is_reported_and_harms_nobody(engine, wait, caplog, monkeypatch) -> None:
+    def damaged(_frame):
+        message = "The preview is damaged."
+        raise EngineFault(message)
+
+    monkeypatch.setattr(engine_process, "read_preview_message", damaged)
+    caplog.set_level(logging.ERROR)
+    engine.segment(a_request("showing"), print, print, onPreview=print)
+    wait(lambda: "The preview is damaged" in caplog.text)
+
+    assert engine.isRunning
+
+
+def test_the_time_that_a_job_takes_is_asked_beside_it(engine, wait, start_job) -> None:
+    heard = []
+    job, _ = start_job(engine, "obedient", segment="liver", generation=1)
+    ticket = engine.predictSeconds(a_request("quick", segment="liver", generation=2), heard.append, heard.append)
+    wait(lambda: len(job.progress) >= 3)
+
+    assert not job.ended
+    engine.cancel(ticket)
+    wait(lambda: heard)
+    assert isinstance(heard[0], Cancelled)
+
+
 def test_nothing_is_started_before_it_is_needed(engine, wait) -> None:
     assert not engine.isRunning
 
