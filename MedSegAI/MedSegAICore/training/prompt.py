@@ -4,7 +4,11 @@ python -m MedSegAICore.training.prompt FOLDER --data-folder data --leave-out mr 
 
 The same command goes on where it was stopped. FOLDER then holds `model.safetensors`, the moving average of the weights.
 It learns from drawn bodies and, with `--data-folder`, from the images that the project may train on. With `--leave-out`
-it sees no image of one group, on which it can be tested then.
+it sees no image of one group, on which it can be tested then with `Testing/Benchmarks/prompt_network_table.py`.
+
+To ship it, its file goes into Resources/Weights, and into Resources/Models a description of the paradigm "prompt" that
+names the file, the architecture "prompt_unet" and the entry "MedSegAICore.prompt.interactive_network:build". It has no
+input: the segmenter itself takes views of the slice.
 """
 
 from __future__ import annotations
@@ -27,6 +31,7 @@ from .labelled import LabelledSource
 from .loop import LoopSettings, print_progress, train
 from .mixture import MixedSource
 from .superpixels import SuperpixelSource, read_pictures
+from .synthetic.label_maps import read_templates
 from .synthetic.source import SyntheticSource
 from .training_sets import Group
 
@@ -46,7 +51,7 @@ def source_of(groups: Sequence[Group], data_folder: Path | None) -> ExampleSourc
     """Return the examples of some groups of images; only drawn bodies without a folder that holds the sets."""
     if data_folder is None or not groups:
         return SyntheticSource()
-    sources: list[tuple[ExampleSource, float]] = [(SyntheticSource(), DRAWN)]
+    sources: list[tuple[ExampleSource, float]] = [(SyntheticSource(read_templates(groups, data_folder)), DRAWN)]
     sources.append((SuperpixelSource(read_pictures(groups, data_folder)), GROWN))
     sources += [(LabelledSource(group, data_folder), LABELLED / len(groups)) for group in groups]
     return MixedSource(sources)
