@@ -35,6 +35,9 @@ SCRIBBLED_CORRECTIONS = 0.3
 _RIM = 6
 """Clicks outside lie up to so many pixels from the structure, or anywhere."""
 
+_LONGEST_LINE = 250
+"""Nobody draws longer along a border [pixels]."""
+
 _LINE_POINTS = 8
 """Points of a line along the middle; between them it is straight."""
 
@@ -199,7 +202,8 @@ def _within(line: Pixels, region: _Region) -> Pixels:
 def _part_of(line: Pixels, chance: np.random.Generator) -> Pixels:
     """Return the pixels of a line around one of them."""
     distance = np.linalg.norm(line - line[chance.integers(len(line))], axis=1)
-    part: Pixels = line[distance <= chance.uniform(0.2, 1) * distance.max()]
+    longest = distance.max() if len(line) <= _LONGEST_LINE else np.partition(distance, _LONGEST_LINE)[_LONGEST_LINE]
+    part: Pixels = line[distance <= chance.uniform(0.2, 1) * longest]
     return part
 
 

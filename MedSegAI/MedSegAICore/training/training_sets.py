@@ -24,6 +24,9 @@ LABELLED_SETS: dict[Group, tuple[str, ...]] = {
 UNLABELLED_SETS: dict[Group, tuple[str, ...]] = {"ct": (), "mr": ("mr_brain_t1",), "xray": ()}
 """Sets of which only the images are learned from."""
 
+LABEL_MAP_SETS: dict[Group, tuple[str, ...]] = {"ct": (), "mr": ("brain_labelmaps",), "xray": ()}
+"""Sets of label maps without images, which are shown in contrasts by chance."""
+
 FRACTIONS = {"training": 0.8, "test": 0.2}
 """Shares of the subjects of a large set; who is where follows from `COMMITTED_SEED`."""
 

@@ -11,6 +11,7 @@ from MedSegAICore.evaluation.datasets.description import read_description
 from MedSegAICore.resources import resource_folder
 from MedSegAICore.training.labelled import drawn_structures
 from MedSegAICore.training.training_sets import (
+    LABEL_MAP_SETS,
     LABELLED_SETS,
     UNLABELLED_SETS,
     Group,
@@ -27,7 +28,7 @@ def described(name):
 
 @pytest.mark.parametrize("group", get_args(Group))
 def test_every_set_is_of_its_kind_and_may_be_trained_on(group):
-    for name in LABELLED_SETS[group] + UNLABELLED_SETS[group]:
+    for name in LABELLED_SETS[group] + UNLABELLED_SETS[group] + LABEL_MAP_SETS[group]:
         dataset = described(name)
         assert dataset.spec.kind == KINDS[group]
         assert dataset.spec.training == "allowed"
@@ -36,7 +37,9 @@ def test_every_set_is_of_its_kind_and_may_be_trained_on(group):
 
 @pytest.mark.parametrize("name", ["mr_abdomen_t2", "mr_hippocampus"])
 def test_sets_under_other_terms_are_refused(name):
-    assert not any(name in sets for groups in (LABELLED_SETS, UNLABELLED_SETS) for sets in groups.values())
+    assert not any(
+        name in sets for groups in (LABELLED_SETS, UNLABELLED_SETS, LABEL_MAP_SETS) for sets in groups.values()
+    )
     with pytest.raises(InvalidDataset, match=name):
         check_training_set(described(name))
     with pytest.raises(InvalidDataset, match="not trained on"):

@@ -54,13 +54,37 @@ def draw_contrast(template: Template, chance: np.random.Generator) -> Contrast:
     return Contrast(*(values.astype(np.float32) for values in (means, deviations, textures)))
 
 
-def scanned(labels: NDArray[np.uint8], contrast: Contrast, chance: np.random.Generator) -> Float32:
-    """Return an image of a label map (size, size): partial volume, texture and noise."""
+def shadow(template: Template, chance: np.random.Generator) -> Float32:
+    """Return what another body adds to every pixel, as radiographs show what lies behind: of mean 0."""
+    added = chance.uniform(-1, 1, len(template.parents)).astype(np.float32)[template.labels]
+    soft = ndimage.gaussian_filter(added, chance.uniform(0.5, 3), truncate=3)
+    strength = chance.uniform(0.03, 0.25) / max(float(soft.std()), 1e-3)
+    return np.asarray((soft - soft.mean()) * np.float32(strength), dtype=np.float32)
+
+
+def scanned(
+    labels: NDArray[np.uint8], contrast: Contrast, chance: np.random.Generator, behind: Float32 | None = None
+) -> Float32:
+    """Return an image of a label map (size, size): partial volume, texture and noise.
+
+    Parameters
+    ----------
+    labels
+        What is seen.
+    contrast
+        How bright.
+    chance
+        Draws.
+    behind
+        (size, size) what is added to every pixel before the noise.
+    """
     size = labels.shape[0]
     clean = contrast.means[labels]
     texture = fractal_noise(size, chance.uniform(6, size / 3), chance)
     clean += contrast.textures[labels] * texture
     clean = ndimage.gaussian_filter(clean, chance.uniform(0.3, 1.2), truncate=3)
+    if behind is not None:
+        clean += behind
     noise = chance.standard_normal((size, size), dtype=np.float32)
     if chance.random() < 0.5:  # grains as wide as the reconstruction leaves them
         noise = ndimage.gaussian_filter(noise, chance.uniform(0.4, 1.2, 2), truncate=3)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ..augmentation import degraded, relit
 from ..example import BoolArray, Example, is_usable
 from .anatomy import draw_template
-from .appearance import Contrast, draw_contrast, scanned
+from .appearance import Contrast, draw_contrast, scanned, shadow
 from .canvas import Template
 from .targets import Target, draw_target
 from .warp import draw_positions, taken
@@ -19,12 +21,27 @@ _CANVAS = 1.25
 _TRIES = 8
 """Views of one body until another is drawn."""
 
+_GIVEN = 0.25
+"""Share of the bodies that are given ones, where there are any."""
+
+_SEEN_THROUGH = 0.12
+"""Share of the examples that show another body behind theirs, as radiographs do."""
+
 _OWN_CONTRAST = 0.25
 """Share of the members of a task that show another contrast than the first."""
 
 
 class SyntheticSource:
-    """Draws bodies, contrasts and what is to be segmented; needs no data."""
+    """Draws bodies, contrasts and what is to be segmented.
+
+    Parameters
+    ----------
+    templates
+        Bodies that are shown as well, a share of the time; none are needed.
+    """
+
+    def __init__(self, templates: Sequence[Template] = ()) -> None:
+        self._templates = tuple(templates)
 
     def draw(self, size: int, chance: np.random.Generator) -> Example:
         """Return an example of `size` x `size` pixels."""
@@ -43,7 +60,7 @@ class SyntheticSource:
             Draws.
         """
         while True:  # nearly always once: a body without a view of its structure is rare
-            template = draw_template(round(_CANVAS * size), chance)
+            template = self._body(size, chance)
             target = _target(template, chance)
             views = [_view(template, target, size, chance) for _ in range(members)]
             seen = [view for view in views if view is not None]
@@ -51,6 +68,12 @@ class SyntheticSource:
                 break
         contrast = draw_contrast(template, chance)
         return tuple(_example(labels, mask, template, contrast, chance) for labels, mask in seen)
+
+    def _body(self, size: int, chance: np.random.Generator) -> Template:
+        """Return one of the given bodies, or a drawn one."""
+        if self._templates and chance.random() < _GIVEN:
+            return self._templates[int(chance.integers(len(self._templates)))]
+        return draw_template(round(_CANVAS * size), chance)
 
 
 def _target(template: Template, chance: np.random.Generator) -> Target:
@@ -79,4 +102,7 @@ def _example(
 ) -> Example:
     own = chance.random() < _OWN_CONTRAST
     shown = draw_contrast(template, chance) if own else contrast.jittered(chance)
-    return Example(relit(degraded(scanned(labels, shown, chance), chance), chance), mask)
+    behind = None
+    if chance.random() < _SEEN_THROUGH:
+        behind = shadow(draw_template(len(labels), chance), chance)
+    return Example(relit(degraded(scanned(labels, shown, chance, behind), chance), chance), mask)

@@ -10,7 +10,7 @@ from MedSegAICore.training.chance import step_generator
 from MedSegAICore.training.example import is_usable
 from MedSegAICore.training.simulated_prompts import first_prompts, next_prompts
 from MedSegAICore.training.synthetic.anatomy import draw_template
-from MedSegAICore.training.synthetic.appearance import Contrast, draw_contrast, scanned
+from MedSegAICore.training.synthetic.appearance import Contrast, draw_contrast, scanned, shadow
 from MedSegAICore.training.synthetic.source import SyntheticSource
 from MedSegAICore.training.synthetic.warp import draw_positions, taken
 
@@ -63,6 +63,15 @@ def test_without_noise_every_label_shows_its_mean():
     image = scanned(labels, Contrast(np.array([0.2, 0.9], np.float32), nothing, nothing), np.random.default_rng(0))
     assert image[20:40, 30:50] == pytest.approx(0.9, abs=1e-4)
     assert image[55:, :10] == pytest.approx(0.2, abs=1e-4)
+
+
+def test_what_lies_behind_is_added_everywhere_and_changes_no_mean():
+    behind = shadow(draw_template(64, np.random.default_rng(3)), np.random.default_rng(4))
+    assert behind.mean() == pytest.approx(0, abs=1e-4)
+    assert 0.02 < behind.std() < 0.3
+    labels, nothing = np.zeros((64, 64), np.uint8), np.zeros(1, np.float32)
+    plain = Contrast(np.array([0.5], np.float32), nothing, nothing)
+    assert np.allclose(scanned(labels, plain, np.random.default_rng(5), behind), 0.5 + behind, atol=1e-4)
 
 
 def test_contrasts_differ_and_images_of_one_kind_are_alike():
