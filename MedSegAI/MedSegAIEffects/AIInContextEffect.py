@@ -69,6 +69,7 @@ Not a medical device. Check every result."""
         ui.newTaskButton.connect("clicked()", self.newTask)
         ui.shareTaskButton.connect("clicked()", self.shareTask)
         ui.takeTaskButton.connect("clicked()", self.takeTask)
+        ui.renameTaskButton.connect("clicked()", self.renameTask)
         ui.removeTaskButton.connect("clicked()", self.removeTask)
         ui.addSliceButton.connect("clicked()", self.addSlice)
         ui.addVolumeButton.connect("clicked()", self.addVolume)
@@ -180,6 +181,14 @@ Not a medical device. Check every result."""
         from MedSegAILib.gui.incontext_dialogs import chooseShared
 
         self._withPath(chooseShared(), self.session.takeTask)
+
+    def renameTask(self):
+        """Ask for another name of the task."""
+        from MedSegAILib.gui.incontext_dialogs import askName
+
+        name = askName(self.session.shelf.name)
+        if name:
+            self.session.renameTask(name)
 
     def removeTask(self):
         """Remove the task from the disk, after a question."""

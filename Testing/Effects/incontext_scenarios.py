@@ -37,6 +37,10 @@ def the_whole_volume_becomes_an_example(case):
     case.make_task("liver", "kidney")
     case.draw("liver")
     case.ui.addVolumeButton.click()
+    assert case.session.isBusy  # it is written in the engine process
+    assert case.stored() == ()
+    case.wait()
+    assert "now has 1" in case.said
     (stored,) = case.stored()
     assert stored.labels == ("liver",)
     np.testing.assert_array_equal(stored.example.masks["liver"].full(), case.query.masks["liver"].full())

@@ -10,11 +10,14 @@ import qt
 import slicer
 from Effects.incontext_case import TASK, InContextCase
 from fakes.people import person
+from MedSegAICore.recipe import recipes_from_json
 from MedSegAICore.request import ContextOptions, InContextTask, SliceScope
 from MedSegAICore.result import Provenance, SegmentationResult, Structure
+from MedSegAICore.segmentation_file import RECIPE_TAG
 from MedSegAICore.task_fields import task_to_dict
 from MedSegAICore.volume import VolumePatch
-from MedSegAILib.gui.structure_answer import StructureAnswer, withCandidate
+from MedSegAILib.gui.structure_answer import StructureAnswer
+from MedSegAILib.mrml.segments import lookOf, tagOf
 
 
 @pytest.fixture
@@ -162,6 +165,7 @@ def test_no_name_of_a_person_or_volume_is_stored(case) -> None:
     case.draw("liver")
 
     case.ui.addVolumeButton.click()
+    case.wait()
     case.ui.addSliceButton.click()
 
     files = [file for file in case.folder.rglob("*") if file.is_file()]
@@ -178,6 +182,31 @@ def test_keys_apply(answered) -> None:
     np.testing.assert_array_equal(answered.voxels("liver"), person(2).masks["liver"].full())
 
 
+def test_a_task_is_renamed_and_stays_chosen(case, answer) -> None:
+    case.have_examples(0)
+    answer(texts=["Organs in CT"])
+    case.ui.renameTaskButton.click()
+    assert case.library.tasks() == ("Organs in CT",)
+    assert case.session.shelf.name == "Organs in CT"
+    assert case.ui.contextTree.topLevelItemCount == 1
+
+
+def test_new_segments_look_as_on_the_first_example_of_the_task(case) -> None:
+    case.make_task("liver")
+    case.draw("liver")
+    segmentation = case.segmentation.GetSegmentation()
+    segment = segmentation.GetSegment(segmentation.GetSegmentIdBySegmentName("liver"))
+    segment.SetColor(0.25, 0.5, 0.75)
+    look = lookOf(segment)
+    case.ui.addSliceButton.click()
+    segmentation.RemoveAllSegments()
+    case.image = case.session._images.of(case.volume)
+    give(case, result_of(case))
+    case.ui.applyContextButton.click()
+    written = segmentation.GetSegment(segmentation.GetSegmentIdBySegmentName("liver"))
+    assert lookOf(written) == look
+
+
 def test_candidates_are_looked_at_with_a_slider_and_the_chosen_one_is_applied(answered) -> None:
     result = result_of(answered, candidates=2)
     give(answered, result)
@@ -187,6 +216,9 @@ def test_candidates_are_looked_at_with_a_slider_and_the_chosen_one_is_applied(an
     answered.effect.apply()
 
     np.testing.assert_array_equal(answered.voxels("liver"), result.candidates[1].array)
+    segmentation = answered.segmentation.GetSegmentation()
+    (recipe,) = recipes_from_json(tagOf(segmentation.GetSegment(segmentation.GetNthSegmentID(0)), RECIPE_TAG))
+    assert recipe.task.candidate == 2
     answered.ui.candidateSlider.value = 0
     assert answered.session.canApply
     answered.effect.apply()
@@ -196,11 +228,11 @@ def test_candidates_are_looked_at_with_a_slider_and_the_chosen_one_is_applied(an
 def test_a_candidate_of_several_structures_keeps_them_apart(answered) -> None:
     result = result_of(answered, labels=("liver", "kidney"), candidates=1)
 
-    liver, kidney = withCandidate(result, 1).structures
+    liver, kidney = result.with_candidate(1).structures
 
     assert not (liver.mask.full() & kidney.mask.full()).any()
     assert not (liver.mask.full() & ~result.candidates[0].array).any()
-    assert withCandidate(result, 0) is result
+    assert result.with_candidate(0) is result
 
 
 def test_the_time_of_a_volume_is_told_once_a_network_has_done_a_slice(answered) -> None:

@@ -28,6 +28,7 @@ from MedSegAICore.engine.run import CancelToken
 from MedSegAICore.engine.service import VOLUMES_LIMIT
 from MedSegAICore.errors import Cancelled, EngineFault, EngineLost, InvalidRequest, MedSegAIError
 from MedSegAICore.fewshot.fit import FitReport, FitRequest
+from MedSegAICore.incontext.storing import StoreRequest
 from MedSegAICore.request import SegmentationRequest
 from MedSegAICore.result import SegmentationResult
 from MedSegAICore.volume import ImageVolume
@@ -42,6 +43,7 @@ from .engine_questions import (
     PredictQuestion,
     Question,
     SegmentQuestion,
+    StoreQuestion,
     silent,
 )
 from .event_loop import later
@@ -174,9 +176,9 @@ class EngineProcess:
         """Ask to learn from examples and return the ticket; `onResult` gets the `FitReport`."""
         return self._put(FitQuestion(request, onResult, onError, onProgress))
 
-    def store(self, request: StoreRequest, onResult: OnStored, onError: OnError, onProgress: OnProgress = silent) -> int:
+    def store(self, request: StoreRequest, onResult: Callable[[str], object], onError: OnError) -> int:
         """Ask to keep an example in a task and return the ticket; `onResult` gets its identifier."""
-        return self._put(StoreQuestion(request, onResult, onError, onProgress))
+        return self._put(StoreQuestion(request, onResult, onError))
 
     def segmentAndWait(
         self, request: SegmentationRequest, onProgress: OnProgress = silent, cancel: CancelToken | None = None

@@ -41,6 +41,12 @@ def askTask(labels):
     return (name, structures) if structures else ("", ())
 
 
+def askName(name):
+    """Ask for another name of a task; "" if the user thinks better of it, or leaves the name as it is."""
+    said = _text(_("Rename task"), _("Name of the task. Use no names of people."), name).strip()
+    return "" if said == name else said
+
+
 def confirmRemoval(name, count):
     """Ask whether a task is to be removed from the disk."""
     text = _("Remove the task '{name}' with its {count} examples from the disk? This cannot be undone.")

@@ -172,7 +172,7 @@ class InContextPanel:
         ui, shelf, isFree = self.ui, session.shelf, not session.isBusy
         for button in (ui.newTaskButton, ui.takeTaskButton, ui.libraryButton):
             button.enabled = isFree
-        ui.shareTaskButton.enabled = shelf.isChosen and isFree
+        ui.shareTaskButton.enabled = ui.renameTaskButton.enabled = shelf.isChosen and isFree
         ui.removeTaskButton.enabled = bool(shelf.name) and isFree
         ui.addSliceButton.enabled = ui.addVolumeButton.enabled = session.canAdd
         ui.removeContextButton.enabled = bool(shelf.notes) and isFree

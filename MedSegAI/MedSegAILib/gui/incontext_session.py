@@ -6,16 +6,20 @@ from MedSegAICore.errors import InvalidImage
 from MedSegAICore.incontext.context_example import ContextExample
 from MedSegAICore.incontext.look_next import look_next
 from MedSegAICore.incontext.slice_cut import slice_axis, slice_of, slice_region
+from MedSegAICore.incontext.storing import StoreRequest
 from MedSegAICore.models.catalogue import load_catalogue
 from MedSegAICore.request import InContextTask, SliceScope
 from slicer.i18n import tr as _
 
-from ..mrml.incontext_examples import exampleOfTask
+from ..mrml.incontext_examples import exampleOfTask, looksOfTask
 from ..mrml.uncertainty_volume import uncertaintyVolume
 from .incontext_records import SliceTime, WrittenAnswer, originOf
 from .incontext_settings import InContextSettings
 from .structure_session import StructureSession
 from .task_shelf import TaskShelf
+
+STORE = "store"
+"""Beginning of the keys of volumes that are being added to a task."""
 
 
 class InContextSession(StructureSession):
@@ -90,6 +94,10 @@ class InContextSession(StructureSession):
         """Make a task and turn to it."""
         self._changeTasks(lambda: self.shelf.create(name, labels))
 
+    def renameTask(self, name):
+        """Give the chosen task another name."""
+        self._changeTasks(lambda: self.shelf.rename(name))
+
     def takeTask(self, path):
         """Take in a task that was shared."""
         self._changeTasks(lambda: self.shelf.take(path))
@@ -158,6 +166,10 @@ class InContextSession(StructureSession):
         """Return the volume that shows where the answer is doubtful."""
         return uncertaintyVolume(self.answer.result.uncertainty, self._volumeNode)
 
+    @property
+    def _exampleLooks(self):
+        return self.shelf.looks
+
     def _mostDoubtful(self, plane):
         axis = slice_axis(self.answer.image.geometry, plane)
         seen = self._visited | self._accepted.get(self._volumeNode, set())
@@ -182,11 +194,19 @@ class InContextSession(StructureSession):
         region = slice_region(image.geometry, plane) if plane is not None else None
         bounds = region.bounds if region is not None else tuple(slice(0, size) for size in image.geometry.shape)
         origin, model = originOf(self._written.get(volumeNode, ()), example.masks, bounds)
-        context = ContextExample(example, origin=origin, model=model)
-        self.shelf.add(context if plane is None else slice_of(context, plane))
-        if plane is not None:
-            axis = slice_axis(image.geometry, plane)
-            self._accepted.setdefault(volumeNode, set()).add((axis, bounds[axis].start))
+        looks = looksOfTask(self._segmentationNode, example.masks, segmentId)
+        context = ContextExample(example, origin=origin, model=model, looks=looks)
+        if plane is None:  # it takes seconds to write
+            request = StoreRequest(self.shelf.folder, self.shelf.name, context)
+            self.runs.store(f"{STORE} {volumeNode.GetID()}", request, self._added, self._failed)
+            return
+        self.shelf.add(slice_of(context, plane))
+        axis = slice_axis(image.geometry, plane)
+        self._accepted.setdefault(volumeNode, set()).add((axis, bounds[axis].start))
+        self._added()
+
+    def _added(self, _identifier=""):
+        self._guarded(self.shelf.look)
         self.say(_("Added. The task now has {count} examples.").format(count=len(self.shelf.notes)))
 
     def _askBy(self, plane):

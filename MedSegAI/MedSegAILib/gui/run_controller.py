@@ -89,7 +89,7 @@ class RunController:
     def store(self, key, request, onResult, onError):
         """Ask to keep an example in a task; `request` is a `StoreRequest`, the others are as for `ask`."""
         images = (request.context.example.image,)
-        self._begin(key, images, lambda *heard: self._engine.store(request, *heard), onResult, onError)
+        self._begin(key, images, lambda *heard: self._engine.store(request, *heard[:2]), onResult, onError)
 
     def isUnderWay(self, start):
         """Tell whether an answer is awaited whose key begins with `start`."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 
 @dataclass
 class StructureAnswer:
@@ -33,8 +31,12 @@ class StructureAnswer:
 
     @property
     def chosen(self):
-        """The result with the structures of the chosen candidate."""
-        return withCandidate(self.result, self.candidate)
+        """The result with the structures of the chosen candidate, which its provenance names."""
+        made = self.result.provenance
+        if not self.candidate:
+            return self.result
+        asked = replace(made, task={**made.task, "candidate": self.candidate})
+        return replace(self.result.with_candidate(self.candidate), provenance=asked)
 
     def quality(self, label):
         """Dice to be expected of a structure; None if that is not known."""
@@ -53,22 +55,3 @@ class StructureRow:
     color: tuple[float, float, float]
     expected: object = None
     quality: float | None = None
-
-
-def withCandidate(result, number):
-    """Return a result with the structures of one of its candidates, counted from 1; 0 leaves it as it is.
-
-    A candidate says what is inside; of several structures each voxel belongs to the likeliest one.
-    """
-    if not 0 < number <= len(result.candidates):
-        return result
-    candidate, several = result.candidates[number - 1], len(result.structures) > 1
-    structures = []
-    for structure in result.structures:
-        inside = candidate.array.astype(bool)
-        if several:
-            inside = inside & (structure.probability.within(candidate.bounds) > 0)
-        mask = replace(candidate, array=inside)
-        probability = replace(candidate, array=inside.astype(np.float16))
-        structures.append(replace(structure, mask=mask, probability=probability))
-    return replace(result, mask=candidate, structures=tuple(structures))

@@ -56,6 +56,13 @@ class TaskShelf:
         """Whether the chosen task has no examples yet."""
         return self.isChosen and not self.notes
 
+    @property
+    def looks(self):
+        """Name of a structure -> `SegmentLook`, of the first example of the chosen task that knows it."""
+        from MedSegAICore.incontext.task_library import looks_in  # opens SimpleITK: only where needed
+
+        return looks_in(self.notes) if self.notes else {}
+
     def choose(self, name):
         """Turn to a task by name; "" for none."""
         self.name = name
@@ -83,6 +90,10 @@ class TaskShelf:
     def create(self, name, labels):
         """Make a task and turn to it; raises what `TaskLibrary.create` raises."""
         self.choose(self._library().create(name, labels).name)
+
+    def rename(self, name):
+        """Give the chosen task another name; raises what `TaskLibrary.rename` raises."""
+        self.choose(self._library().rename(self.name, name).name)
 
     def removeTask(self):
         """Remove the chosen task with its examples; raises what `TaskLibrary.remove` raises."""

@@ -11,7 +11,7 @@ from MedSegAICore.request import InContextTask, SegmentationRequest, SliceScope
 
 from .console import newEngine
 from .examples import exampleFromNodes
-from .incontext_examples import exampleOfTask
+from .incontext_examples import exampleOfTask, looksOfTask
 from .structures import writeInto
 from .volumes import imageVolume
 
@@ -51,7 +51,9 @@ def addToTask(library, task, volumeNode, segmentationNode, names=None, plane=Non
         example = exampleOfTask(volumeNode, segmentationNode, tasks.task(task).labels)
     else:
         example = exampleFromNodes(volumeNode, segmentationNode, names)
-    context = ContextExample(example) if plane is None else slice_of(ContextExample(example), plane)
+    looks = looksOfTask(segmentationNode, example.masks)
+    whole = ContextExample(example, looks=looks)
+    context = whole if plane is None else slice_of(whole, plane)
     stored = tasks.task(task) if task in tasks.tasks() else tasks.create(task, context.labels)
     return stored.add(context)
 
@@ -121,7 +123,9 @@ def writeInContext(result, request, volumeNode, segmentationNode=None, editor=No
         The volume or the segmentation is not in the scene any more.
     """
     from MedSegAICore.incontext.slice_cut import slice_region
+    from MedSegAICore.incontext.task_library import TaskLibrary
 
     scope = request.task.scope
     region = slice_region(request.image.geometry, scope.plane) if isinstance(scope, SliceScope) else None
-    return writeInto(result, {}, volumeNode, segmentationNode, editor, region)
+    looks = TaskLibrary(request.task.library).looks(request.task.task)
+    return writeInto(result, looks, volumeNode, segmentationNode, editor, region)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from MedSegAICore.errors import InvalidSupport
 
 from .examples import drawnNames, exampleFromNodes
+from .segments import lookOf
 from .translation import tr as _
 
 
@@ -44,3 +45,10 @@ def segmentOf(segmentationNode, label):
     """Return the id of the segment of a structure, which is added without voxels if there is none."""
     segmentation = segmentationNode.GetSegmentation()
     return segmentation.GetSegmentIdBySegmentName(label) or segmentation.AddEmptySegment("", label)
+
+
+def looksOfTask(segmentationNode, labels, segmentId=""):
+    """Return the `SegmentLook`s of the segments that `exampleOfTask` takes for some structures of a task."""
+    segmentation = segmentationNode.GetSegmentation()
+    found = {label: segmentation.GetSegmentIdBySegmentName(label) or segmentId for label in labels}
+    return {label: lookOf(segmentation.GetSegment(known)) for label, known in found.items() if known}
