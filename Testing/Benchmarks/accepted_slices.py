@@ -1,7 +1,7 @@
 """Measure what accepting slices is worth for a whole volume, with the default model of in-context tasks.
 
-    python Testing/Benchmarks/accepted_slices.py mr_hippocampus --most 8
-    python Testing/Benchmarks/accepted_slices.py mr_abdomen_t2 --labels liver --most 4
+    python Testing/Benchmarks/accepted_slices.py mr_hippocampus --most 3
+    python Testing/Benchmarks/accepted_slices.py mr_abdomen_t2 --labels liver --most 2
 
 A task has whole examples of other people. One after another, the slice of the query with the most wrong voxels is
 drawn as it should be and joins the task. Dice is that of the whole volume, of the slices that were never accepted,

@@ -1,6 +1,6 @@
 """Measure how soon the default model of in-context tasks answers about one slice, and what the hurry costs.
 
-    python Testing/Benchmarks/slice_seconds.py mr_abdomen_t2 --labels liver --people 2
+    python Testing/Benchmarks/slice_seconds.py mr_hippocampus --people 2
 
 Each slice is asked about twice, with nothing kept from before: as it is done, and with examples that are registered
 to each other as for a volume. Both in one run, in turn; time is that of the processor on one thread.
@@ -19,7 +19,7 @@ from accepted_slices import COMMITTED_SEED, people_of
 from MedSegAICore.engine.cache import GIBIBYTE, ByteBoundedCache
 from MedSegAICore.engine.run import Run
 from MedSegAICore.fewshot.examples import Example
-from MedSegAICore.fewshot.registered.learner import RegisteredLearner, RegisteredModel
+from MedSegAICore.fewshot.registered.learner import RegisteredLearner
 from MedSegAICore.fewshot.registered.registrations import Registrations
 from MedSegAICore.incontext import learned
 from MedSegAICore.incontext.context_example import ContextExample
@@ -30,18 +30,17 @@ from MedSegAICore.request import SliceScope
 TEACHERS, PLACES, FEWEST_PIXELS = 2, (0.35, 0.5, 0.65), 50
 
 
-class PatientLearner(RegisteredLearner):
+class PatientModel(learned.LearnedModel):
     """Takes the time that a volume takes also for a slice."""
 
-    def fit_apart(self, examples: Sequence[Example], run: Run, seed: int = 0) -> RegisteredModel:
-        """Learn as for a volume."""
-        return self.fit(examples, run, seed)
+    def _models(self, question, teachers, run, *, in_a_hurry=False):  # noqa: ARG002  it never is
+        return super()._models(question, teachers, run)
 
 
-def asked(learner: type[RegisteredLearner], query: Example, contexts: Sequence[ContextExample], place: int):
+def asked(kind: type[learned.LearnedModel], query: Example, contexts: Sequence[ContextExample], place: int):
     """Return the seconds of the processor, and the Dice of every structure that the slice shows."""
     cache = ByteBoundedCache(GIBIBYTE)
-    model = learned.LearnedModel("", learner("registered", registrations=Registrations(cache)), cache)
+    model = kind("", RegisteredLearner("registered", registrations=Registrations(cache)), cache)
     scope = SliceScope(SlicePlane.of_slice(query.image.geometry, 0, place))
     began = time.process_time()
     answer = model.answer(Question(query.image, tuple(contexts), tuple(query.masks), "", scope), Run())
@@ -69,9 +68,9 @@ def main() -> None:
     for query in people[TEACHERS:]:
         for share in PLACES:
             place = int(share * query.image.geometry.shape[0])
-            hurried.append(asked(RegisteredLearner, query, contexts, place))
+            hurried.append(asked(learned.LearnedModel, query, contexts, place))
             learned.TEACHERS_OF_ONE = learned.MOST_TEACHERS
-            patient.append(asked(PatientLearner, query, contexts, place))
+            patient.append(asked(PatientModel, query, contexts, place))
             learned.TEACHERS_OF_ONE = usual
             print(query.name, place, hurried[-1], patient[-1], flush=True)
     for name, found in (("as it is", hurried), ("as for a volume", patient)):

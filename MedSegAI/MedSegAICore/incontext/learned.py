@@ -153,11 +153,13 @@ class LearnedModel:
         models: list[RegisteredModel] | None = self._cache.get(key)
         if models is None:
             models = []
-            lessons = lessons_of([teacher.example for teacher in teachers], question.labels)
+            examples = [teacher.example for teacher in teachers]
+            if in_a_hurry and examples:
+                models.append(self._learner.fit_apart(examples, question.labels, run, question.options.seed))
+            lessons = () if in_a_hurry else lessons_of(examples, question.labels)
             for number, lesson in enumerate(lessons):
                 part = run.part(number / len(lessons), (number + 1) / len(lessons))
-                fit = self._learner.fit_apart if in_a_hurry else self._learner.fit
-                models.append(fit(lesson.examples, part, question.options.seed))
+                models.append(self._learner.fit(lesson.examples, part, question.options.seed))
             self._cache.put(key, models, sum(model.size_bytes for model in models))
         return models
 

@@ -10,6 +10,7 @@ from MedSegAICore.engine.run import CancelToken, Run
 from MedSegAICore.errors import Cancelled
 from MedSegAICore.fewshot.examples import Example
 from MedSegAICore.fewshot.registered.learner import RegisteredLearner
+from MedSegAICore.fewshot.registered.registrations import Registrations
 from MedSegAICore.incontext.context_example import ContextExample
 from MedSegAICore.incontext.learned import LearnedModel, lessons_of
 from MedSegAICore.incontext.question import Question
@@ -73,6 +74,26 @@ def test_volumes_teach_about_a_single_slice(model, contexts, query):
     found = answer.probabilities["liver"].full() >= 0.5
     assert dice(found[9], query.masks["liver"].full()[9]) > 0.7
     assert not np.delete(found, 9, axis=0).any()
+
+
+def test_a_single_slice_is_answered_about_without_registering_its_examples_to_each_other(contexts, query):
+    class Counting(Registrations):
+        done = 0
+
+        def register(self, fixed, moving, run):
+            Counting.done += 1
+            return super().register(fixed, moving, run)
+
+    hurried = LearnedModel("", RegisteredLearner("registered", registrations=Counting()), ByteBoundedCache(1 << 28))
+    place = 9
+    scope = SliceScope(SlicePlane.of_slice(query.image.geometry, 0, place))
+    other = person(3)
+    shown = (*contexts[:2], ContextExample(Example(other.image, {"kidney": other.masks["kidney"]}), "kidney only"))
+    answer = hurried.answer(Question(query.image, shown, LABELS, "", scope), Run())
+    assert Counting.done <= 3 * len(LABELS)  # each example once, to the slice
+    for label in LABELS:
+        found, truth = answer.probabilities[label].full()[place] >= 0.5, query.masks[label].full()[place]
+        assert dice(found, truth) > 0.7
 
 
 def test_structures_are_taught_apart_where_not_every_example_shows_them():

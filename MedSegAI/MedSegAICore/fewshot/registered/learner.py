@@ -51,10 +51,10 @@ class RegisteredLearner:
         found = fitted(examples, run, seed, self.registrations)
         return RegisteredModel(found.model, found.scores, self.name, self.registrations, found.tables, seed)
 
-    def fit_apart(self, examples: Sequence[Example], run: Run, seed: int = 0) -> RegisteredModel:
-        """Learn as `fit` does, sooner and a little less; see `fitted_apart`."""
-        found = fitted_apart(examples, run, seed)
-        return RegisteredModel(found.model, found.scores, self.name, self.registrations, found.tables, seed)
+    def fit_apart(self, examples: Sequence[Example], labels: Sequence[str], run: Run, seed: int = 0) -> RegisteredModel:
+        """Learn structures as `fit` does, sooner and a little less; see `fitted_apart`."""
+        found = fitted_apart(examples, labels, run, seed)
+        return RegisteredModel(found.model, {}, self.name, self.registrations, found.tables, seed, tells_quality=False)
 
     def restore(self, stored: StoredModel) -> RegisteredModel:
         """Return the model that was stored."""
@@ -75,6 +75,7 @@ class RegisteredModel:
     registrations: Registrations = field(default_factory=Registrations)
     tables: tuple[LessonTable, ...] = ()
     seed: int = 0
+    tells_quality: bool = True
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -97,10 +98,11 @@ class RegisteredModel:
     ) -> Answer:
         """Segment an image; with a single example, also ask back what the answer would teach about that example.
 
-        Slices of the image itself on which the structures are known, and slices of other images, are learned from
-        besides the examples.
+        That is left out where nobody wants to know the quality. Slices of the image itself on which the structures are
+        known, and slices of other images, are learned from besides the examples.
         """
-        asked = run if self.leave_one_out else run.part(0.0, ASKING)
+        asks_back = self.tells_quality and not self.leave_one_out
+        asked = run.part(0.0, ASKING) if asks_back else run
         registered = register_query(self.model, query, asked.part(0.0, REGISTERING), self.registrations, known)
         deciding = asked.part(REGISTERING, 1.0)
         more = slice_tables(slices, self.model, self.tables, self.seed, deciding)
@@ -110,7 +112,7 @@ class RegisteredModel:
         else:
             probabilities = classified(self.model, registered, deciding)
         quality: Mapping[str, float] = {}
-        if not self.leave_one_out:
+        if asks_back:
             quality = reverse_dice(self.model, registered, probabilities, run.part(ASKING, 1.0))
         return Answer(patches_of(self.labels, registered, probabilities, run), quality)
 
