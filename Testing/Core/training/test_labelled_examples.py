@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import time
 
 import numpy as np
@@ -132,4 +131,3 @@ def test_real_images_are_ready_soon_and_drawn_fast(shared, group):
     for step in range(60):
         assert is_usable(source.draw(128, step_generator(1, step)).mask)
     assert (time.process_time() - start) / 60 < 0.04  # about 0.004 s
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 4e6  # kB, with all that tests before left
