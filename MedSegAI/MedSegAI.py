@@ -25,8 +25,8 @@ class MedSegAI(ScriptedLoadableModule):
         parent.helpText = _(
             "AI segmentation in the Segment Editor: point at a structure and get a segment, or show it on a few volumes"
             " and get it on others. This module shows which models are ready, checks the installation and repairs it."
-            " The work itself is done in the Segment Editor, with the effects <b>AI Prompt</b>, <b>AI Few-shot</b> and"
-            " <b>AI In-context</b>."
+            " The work itself is done in the Segment Editor, with the effects <b>AI Prompt</b>, <b>AI Few-shot</b>,"
+            " <b>AI In-context</b> and <b>AI Diffusion</b>."
             "<br><br><b>Not a medical device.</b> MedSegAI is for research. It has not been cleared or approved for"
             " diagnosis or treatment, and its results must be checked by someone who can."
         )
