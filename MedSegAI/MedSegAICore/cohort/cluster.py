@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,32 +18,17 @@ from urllib.parse import urlsplit
 
 from ..engine.threads import physical_cores
 from ..errors import ClusterLost, ClusterRefused, PackageMissing
+from .cluster_start import local_settings, preload_once
 from .cluster_task import difference_of, sees_folder, versions_here
 
 GPU = "GPU"
 """Label of workers that have one; they are started with `--resources GPU=1`."""
 
-ITK_THREADS = "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"
 CERTIFICATES = ("ca.pem", "cert.pem", "key.pem")
 PACKAGES = "Install it (pip install distributed cryptography), or use one worker."
 
-WITHOUT_WATCHING = {
-    "distributed.worker.profile.enabled": False,
-    "distributed.admin.tick.interval": "500ms",
-    "distributed.admin.system-monitor.interval": "2s",
-    "distributed.admin.system-monitor.gil.enabled": False,
-    "distributed.scheduler.active-memory-manager.start": False,
-    "distributed.diagnostics.nvml": False,
-    "distributed.scheduler.http.routes": [],
-    "distributed.worker.http.routes": [],
-}
-"""What Dask watches and tells for its dashboard, which nobody opens here: it takes time from the cores that segment."""
-
 PATIENCE = 30
 """How long the first worker is waited for [s]."""
-
-MOST_DEATHS = 1
-"""A case during which more workers end is not tried again."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +89,7 @@ def local_client(plan: LocalPlan) -> Iterator[Any]:
 
     memory = memory_per_worker(plan, distributed.system.MEMORY_LIMIT)
     with config.set(local_settings(physical_cores() // plan.workers)):
+        preload_once()
         cluster = distributed.LocalCluster(
             n_workers=plan.workers,
             threads_per_worker=1,
@@ -117,27 +102,6 @@ def local_client(plan: LocalPlan) -> Iterator[Any]:
         )
         with cluster, distributed.Client(cluster, set_as_default=False) as client:
             yield client
-
-
-def local_settings(threads: int) -> dict[str, Any]:
-    """Return Dask's settings for processes whose cases wait rather than swap.
-
-    Parameters
-    ----------
-    threads
-        Of each process; what the user has set for all programs stays.
-    """
-    pinned = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", ITK_THREADS), str(max(1, threads)))
-    pinned["OPENBLAS_NUM_THREADS"] = "1"
-    return {
-        "distributed.nanny.pre-spawn-environ": {name: os.environ.get(name, value) for name, value in pinned.items()},
-        "distributed.scheduler.allowed-failures": MOST_DEATHS,
-        "distributed.worker.memory.target": False,
-        "distributed.worker.memory.spill": False,
-        "distributed.worker.memory.pause": 0.8,
-        "distributed.worker.memory.terminate": 0.95,
-        **WITHOUT_WATCHING,
-    }
 
 
 def memory_per_worker(plan: LocalPlan, available: int) -> int:

@@ -49,6 +49,23 @@ def test_a_killed_run_leaves_no_half_file_and_loses_one_case_at_most(script, pro
     assert results_of(balls.out) == undisturbed
 
 
+@pytest.mark.slow
+def test_the_workers_of_a_killed_run_end_with_it(script, process, line, balls, undisturbed):
+    psutil = pytest.importorskip("psutil")
+    pytest.importorskip("distributed")
+    running = started(script, *line, "--workers", 2, "--memory", 1)
+    wait_for(running, "1 of 4, about")
+    workers = psutil.Process(running.pid).children(recursive=True)
+    assert len(workers) >= 2
+    os.kill(running.pid, signal.SIGKILL)
+    running.communicate(timeout=60)
+    _, alive = psutil.wait_procs(workers, timeout=30)
+    assert not alive
+    again = process(*line)
+    assert again.returncode == 0, again.stderr
+    assert results_of(balls.out) == undisturbed
+
+
 def test_a_second_run_in_the_folder_of_a_first_refuses_by_name(script, process, line, balls, undisturbed):
     running = started(script, *line)
     wait_for(running, "p0: ")
