@@ -49,7 +49,8 @@ from MedSegAICore.fewshot.result_files import (
 )
 from MedSegAICore.images import image_from_array, read_image, write_image
 from MedSegAICore.incontext.context_example import ContextExample
-from MedSegAICore.incontext.task_library import StoredTask, TaskLibrary
+from MedSegAICore.incontext.stored_task import StoredTask
+from MedSegAICore.incontext.task_library import TaskLibrary
 from MedSegAICore.label_files import wanted_labels
 from MedSegAICore.recipe import Recipe
 from MedSegAICore.request import (

@@ -59,7 +59,7 @@ class TaskShelf:
     @property
     def looks(self):
         """Name of a structure -> `SegmentLook`, of the first example of the chosen task that knows it."""
-        from MedSegAICore.incontext.task_library import looks_in  # opens SimpleITK: only where needed
+        from MedSegAICore.incontext.stored_task import looks_in  # opens SimpleITK: only where needed
 
         return looks_in(self.notes) if self.notes else {}
 

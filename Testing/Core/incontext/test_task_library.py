@@ -14,9 +14,10 @@ from fakes.people import person
 from MedSegAICore.errors import GeometryMismatch, InvalidRequest, InvalidSupport, InvalidSupportSet
 from MedSegAICore.fewshot.examples import Example
 from MedSegAICore.geometry import VolumeGeometry
-from MedSegAICore.incontext import task_files, task_library
+from MedSegAICore.incontext import stored_task, task_files
 from MedSegAICore.incontext.context_example import ContextExample
-from MedSegAICore.incontext.task_library import StoredTask, TaskLibrary
+from MedSegAICore.incontext.stored_task import StoredTask
+from MedSegAICore.incontext.task_library import TaskLibrary
 from MedSegAICore.request import IntensityWindow
 from MedSegAICore.segment_look import SegmentLook
 from MedSegAICore.segmentation_file import read_looks
@@ -245,9 +246,9 @@ def test_a_task_that_is_renamed_while_an_example_is_written_keeps_what_it_had(li
         write(folder, context)
         library.rename("organs", "abdomen")
 
-    write = task_library.write_example
+    write = stored_task.write_example
     task.add(ContextExample(person(0)))
-    monkeypatch.setattr(task_library, "write_example", renamed_meanwhile)
+    monkeypatch.setattr(stored_task, "write_example", renamed_meanwhile)
     with pytest.raises(InvalidRequest, match="renamed or removed"):
         task.add(ContextExample(person(1)))
     assert library.tasks() == ("abdomen",)
