@@ -84,23 +84,23 @@ def test_a_cohort_is_tried_run_and_looked_at(chosen, balls, ended, monkeypatch) 
 
 
 def test_a_run_that_is_cancelled_leaves_nothing_half_and_goes_on(chosen, balls, ended, wait) -> None:
-    balls = make_balls(balls.folder, 8)
-    ui, words = chosen.ui, []
+    many = 16
+    make_balls(balls.folder, many)
+    ui = chosen.ui
     ui.cohortStartButton.click()
-    wait(lambda: ui.cohortText.text.startswith("1 of 8, about"), SECONDS)
-    words.append(ui.cohortProgressBar.value)
+    wait(lambda: f" of {many}, about " in ui.cohortText.text, SECONDS)
+    assert ui.cohortProgressBar.value >= 100 // many
     ui.cohortCancelButton.click()
     assert not ui.cohortCancelButton.enabled
     assert ended() == "Stopped. What is done is kept; Start goes on where it was."
-    assert words[0] >= 12
     done = len(list(balls.out.glob("*.provenance.json")))
-    assert 1 <= done < 8
+    assert 1 <= done < many
     assert len(list(balls.out.glob("*.seg.nrrd"))) == done
     assert not list((balls.out / ".cohort").glob("staging/*"))
     assert ui.cohortPageButton.enabled
 
     ui.cohortStartButton.click()
-    assert ended().startswith(f"{8 - done} done, {done} done before, 0 failed, in ")
+    assert ended().startswith(f"{many - done} done, {done} done before, 0 failed, in ")
     first = results_of(balls.out)
     ui.cohortOutputEdit.currentPath = str(balls.folder / "undisturbed")
     ui.cohortStartButton.click()
