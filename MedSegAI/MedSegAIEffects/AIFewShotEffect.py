@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import qt
-import slicer
 import vtk
 from MedSegAILib.gui.application_engine import applicationEngine
-from MedSegAILib.gui.effect_parameters import EffectParameters
 from MedSegAILib.gui.fewshot_settings import DEFAULTS, readSettings, supportModelPath
 from MedSegAILib.gui.resources import icon
+from MedSegAILib.gui.session_effect import SessionEffect
 from MedSegAILib.mrml.editor import EffectEditor
 from slicer.i18n import tr as _
 
@@ -16,22 +15,13 @@ APPLY_KEYS = ("a", "Return", "KP_Enter")
 """Keys that apply while the effect is active and the mouse is in a slice view."""
 
 
-class AIFewShotEffect:
+class AIFewShotEffect(SessionEffect):
     """What Slicer calls; examples, runs and previews are the session's, widgets the panel's."""
 
     def __init__(self, scriptedEffect):
-        scriptedEffect.name = "AI Few-shot"  # not translated: modules find effects by this name
-        scriptedEffect.title = _("AI Few-shot")
+        super().__init__(scriptedEffect, "AI Few-shot", _("AI Few-shot"), DEFAULTS)
         scriptedEffect.perSegment = False
         scriptedEffect.requireSegments = False
-        self.scriptedEffect = scriptedEffect
-        self.parameters = EffectParameters(scriptedEffect, DEFAULTS)
-        self.panel = self.session = None
-
-    def clone(self):
-        clonedEffect = slicer.qSlicerSegmentEditorScriptedEffect(None)
-        clonedEffect.setPythonSource(__file__.replace("\\", "/"))
-        return clonedEffect
 
     def icon(self):
         return icon("AIFewShot")
@@ -52,7 +42,7 @@ Not a medical device. Check every result."""
         # opened here, because Slicer makes more effects than it ever shows
         from MedSegAILib.gui.fewshot_panel import FewShotPanel
 
-        self.panel = FewShotPanel(self.parameters, self._listModels)
+        self.panel = FewShotPanel(self.parameters, self.listModels)
         self.scriptedEffect.addOptionsWidget(self.panel.widget)
         ui = self.panel.ui
         ui.addExampleButton.connect("clicked()", self.addExample)
@@ -67,48 +57,15 @@ Not a medical device. Check every result."""
         ui.applyStructuresButton.connect("clicked()", self.apply)
         ui.cancelFewShotButton.connect("clicked()", self.cancel)
 
-    def setMRMLDefaults(self):
-        self.parameters.setDefaults()
-
-    def activate(self):
+    def makeSession(self):
         from MedSegAILib.gui.fewshot_session import FewShotSession
 
-        if self.session is None:
-            editor = EffectEditor(self.scriptedEffect)
-            self.session = FewShotSession(applicationEngine(), editor, self._showSession, self._useModel)
-        self.panel.offer.start()
-        self._listModels()
+        return FewShotSession(applicationEngine(), EffectEditor(self.scriptedEffect), self.showSession, self._useModel)
 
-    def deactivate(self):
-        if self.session is not None:
-            self.panel.offer.stop()
-            self.session.close()
-
-    def cleanup(self):
-        if self.session is not None:
-            self.panel.offer.stop()
-            self.session.end()
-            self.session = None
-
-    def updateGUIFromMRML(self):
-        """Follow the scene: another segmentation, volume or option."""
-        node = self.scriptedEffect.parameterSetNode()
-        if node is None or self.session is None:
-            return
+    def followScene(self, node):
         self.session.turnTo(node.GetSegmentationNode(), node.GetSourceVolumeNode())
         self.session.use(readSettings(self.parameters))
         self.session.useModel(supportModelPath(self.parameters))
-        self._showSession()
-
-    def updateMRMLFromGUI(self):
-        """Do nothing: every widget writes to the scene when it is used."""
-
-    def sourceVolumeNodeChanged(self):
-        self.updateGUIFromMRML()
-
-    def layoutChanged(self):
-        if self.session is not None:
-            self.session.previews.useLayout()
 
     def processInteractionEvents(self, callerInteractor, eventId, viewWidget):
         isApply = eventId == vtk.vtkCommand.KeyPressEvent and callerInteractor.GetKeySym() in APPLY_KEYS
@@ -161,11 +118,7 @@ Not a medical device. Check every result."""
 
     def apply(self):
         """Write the preview into segments."""
-        qt.QApplication.setOverrideCursor(qt.Qt.WaitCursor)
-        try:
-            self.session.apply()
-        finally:
-            qt.QApplication.restoreOverrideCursor()
+        self.waiting(self.session.apply)
 
     def cancel(self):
         """Stop what is under way."""
@@ -183,12 +136,3 @@ Not a medical device. Check every result."""
     def _withPath(path, action):
         if path:
             action(path)
-
-    def _listModels(self):
-        """Show which models there are now, and go on with what can run."""
-        self.panel.setModels()
-        self.updateGUIFromMRML()
-
-    def _showSession(self):
-        if self.session is not None and self.scriptedEffect.parameterSetNode() is not None:
-            self.panel.show(self.session)

@@ -2,43 +2,26 @@
 
 from __future__ import annotations
 
-import qt
 import slicer
 import vtk
 from MedSegAILib.gui.application_engine import applicationEngine
-from MedSegAILib.gui.effect_parameters import EffectParameters
 from MedSegAILib.gui.incontext_settings import DEFAULTS, readSettings, taskName
 from MedSegAILib.gui.resources import icon
+from MedSegAILib.gui.session_effect import SessionEffect
 from MedSegAILib.mrml.editor import EffectEditor
 from slicer.i18n import tr as _
 
 KEYS = {"a": "apply", "Return": "apply", "KP_Enter": "apply", "n": "lookNext"}
 """What keys do while the effect is active and the mouse is in a slice view."""
 
-CHOOSING_EVENTS = (
-    vtk.vtkCommand.LeftButtonPressEvent,
-    vtk.vtkCommand.MouseWheelForwardEvent,
-    vtk.vtkCommand.MouseWheelBackwardEvent,
-)
-"""What makes a slice view the one that is worked on."""
 
-
-class AIInContextEffect:
+class AIInContextEffect(SessionEffect):
     """What Slicer calls; tasks, runs and previews are the session's, widgets the panel's."""
 
     def __init__(self, scriptedEffect):
-        scriptedEffect.name = "AI In-context"  # not translated: modules find effects by this name
-        scriptedEffect.title = _("AI In-context")
+        super().__init__(scriptedEffect, "AI In-context", _("AI In-context"), DEFAULTS)
         scriptedEffect.perSegment = False
         scriptedEffect.requireSegments = False
-        self.scriptedEffect = scriptedEffect
-        self.parameters = EffectParameters(scriptedEffect, DEFAULTS)
-        self.panel = self.session = None
-
-    def clone(self):
-        clonedEffect = slicer.qSlicerSegmentEditorScriptedEffect(None)
-        clonedEffect.setPythonSource(__file__.replace("\\", "/"))
-        return clonedEffect
 
     def icon(self):
         return icon("AIInContext")
@@ -60,7 +43,7 @@ Not a medical device. Check every result."""
         # opened here, because Slicer makes more effects than it ever shows
         from MedSegAILib.gui.incontext_panel import InContextPanel
 
-        self.panel = InContextPanel(self.parameters, self._listModels)
+        self.panel = InContextPanel(self.parameters, self.listModels)
         self.scriptedEffect.addOptionsWidget(self.panel.widget)
         ui = self.panel.ui
         ui.libraryButton.connect("clicked()", self.chooseLibrary)
@@ -84,56 +67,26 @@ Not a medical device. Check every result."""
         ui.lookNextButton.connect("clicked()", self.lookNext)
         ui.showUncertaintyButton.connect("clicked()", self.showUncertainty)
 
-    def setMRMLDefaults(self):
-        self.parameters.setDefaults()
-
-    def activate(self):
+    def makeSession(self):
         from MedSegAILib.gui.incontext_session import InContextSession
 
+        return InContextSession(applicationEngine(), EffectEditor(self.scriptedEffect), self.showSession, self._useTask)
+
+    def activate(self):
         if self.session is None:
-            editor = EffectEditor(self.scriptedEffect)
-            self.session = InContextSession(applicationEngine(), editor, self._showSession, self._useTask)
+            self.session = self.makeSession()
         self.session.look()
-        self.panel.offer.start()
-        self._listModels()
+        super().activate()
 
-    def deactivate(self):
-        if self.session is not None:
-            self.panel.offer.stop()
-            self.session.close()
-
-    def cleanup(self):
-        if self.session is not None:
-            self.panel.offer.stop()
-            self.session.end()
-            self.session = None
-
-    def updateGUIFromMRML(self):
-        """Follow the scene: another segmentation, volume or option."""
-        node = self.scriptedEffect.parameterSetNode()
-        if node is None or self.session is None:
-            return
+    def followScene(self, node):
         self.session.turnTo(node.GetSegmentationNode(), node.GetSourceVolumeNode())
         self.session.use(readSettings(self.parameters))
         self.session.useTask(taskName(self.parameters))
-        self._showSession()
-
-    def updateMRMLFromGUI(self):
-        """Do nothing: every widget writes to the scene when it is used."""
-
-    def sourceVolumeNodeChanged(self):
-        self.updateGUIFromMRML()
-
-    def layoutChanged(self):
-        if self.session is not None:
-            self.session.previews.useLayout()
-            self._showSession()
 
     def processInteractionEvents(self, callerInteractor, eventId, viewWidget):
         if self.session is None or viewWidget.className() != "qMRMLSliceWidget":
             return False
-        if eventId in CHOOSING_EVENTS:
-            self.parameters.set("View", viewWidget.mrmlSliceNode().GetLayoutName())
+        self.panel.view.choose(viewWidget, eventId)
         if eventId != vtk.vtkCommand.KeyPressEvent or callerInteractor.GetKeySym() not in KEYS:
             return False
         getattr(self, KEYS[callerInteractor.GetKeySym()])()
@@ -148,7 +101,7 @@ Not a medical device. Check every result."""
         if folder:
             settings.setTaskFolder(folder)
             self.session.look()
-            self._showSession()
+            self.showSession()
 
     def openLibrary(self):
         """Show the folder of tasks in the file browser."""
@@ -200,11 +153,11 @@ Not a medical device. Check every result."""
 
     def addSlice(self):
         """Add the slice with what is drawn on it to the task."""
-        self._waiting(lambda: self.session.addSlice(self.panel.plane, self._segmentId))
+        self.waiting(lambda: self.session.addSlice(self.panel.plane, self._segmentId))
 
     def addVolume(self):
         """Add the volume with what is drawn on it to the task."""
-        self._waiting(lambda: self.session.addVolume(self._segmentId))
+        self.waiting(lambda: self.session.addVolume(self._segmentId))
 
     def removeExample(self):
         """Remove the selected example from the task."""
@@ -237,20 +190,19 @@ Not a medical device. Check every result."""
 
     def apply(self):
         """Write the preview into segments."""
-        self._waiting(self.session.apply)
+        self.waiting(self.session.apply)
 
     def accept(self):
         """Apply the preview and add the slice to the task."""
-        self._waiting(lambda: self.session.accept(self.panel.plane, self._segmentId))
+        self.waiting(lambda: self.session.accept(self.panel.plane, self._segmentId))
 
     def lookNext(self):
         """Go to the slice that is most worth checking."""
         position = self.session.nextPosition(self.panel.plane) if self.session.canLookNext else None
         if position is not None:
-            from MedSegAILib.gui.slice_previews import sliceWidgets
+            from MedSegAILib.gui.slice_previews import jumpTo
 
-            for sliceWidget in sliceWidgets():
-                sliceWidget.mrmlSliceNode().JumpSliceByOffsetting(*position)
+            jumpTo(position)
 
     def showUncertainty(self):
         """Show where the model is not sure, in front of the image."""
@@ -272,20 +224,3 @@ Not a medical device. Check every result."""
     def _withPath(path, action):
         if path:
             action(path)
-
-    @staticmethod
-    def _waiting(action):
-        qt.QApplication.setOverrideCursor(qt.Qt.WaitCursor)
-        try:
-            action()
-        finally:
-            qt.QApplication.restoreOverrideCursor()
-
-    def _listModels(self):
-        """Show which models there are now, and go on with what can run."""
-        self.panel.setModels()
-        self.updateGUIFromMRML()
-
-    def _showSession(self):
-        if self.session is not None and self.scriptedEffect.parameterSetNode() is not None:
-            self.panel.show(self.session)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import qt
-import slicer
 import vtk
 from MedSegAILib.gui.application_engine import applicationEngine
-from MedSegAILib.gui.effect_parameters import EffectParameters
 from MedSegAILib.gui.prompt_settings import DEFAULTS, readSettings
 from MedSegAILib.gui.resources import icon
+from MedSegAILib.gui.session_effect import SessionEffect
 from MedSegAILib.mrml.editor import EffectEditor
 from slicer.i18n import tr as _
 
@@ -19,20 +17,12 @@ REMOVE_KEYS = ("Delete", "BackSpace")
 """Keys that remove the prompt under the mouse."""
 
 
-class AIPromptEffect:
+class AIPromptEffect(SessionEffect):
     """What Slicer calls; prompts, runs and previews are the session's, widgets the panel's."""
 
     def __init__(self, scriptedEffect):
-        scriptedEffect.name = "AI Prompt"  # not translated: modules find effects by this name
-        scriptedEffect.title = _("AI Prompt")
-        self.scriptedEffect = scriptedEffect
-        self.parameters = EffectParameters(scriptedEffect, DEFAULTS)
-        self.panel = self.session = self._mouse = None
-
-    def clone(self):
-        clonedEffect = slicer.qSlicerSegmentEditorScriptedEffect(None)
-        clonedEffect.setPythonSource(__file__.replace("\\", "/"))
-        return clonedEffect
+        super().__init__(scriptedEffect, "AI Prompt", _("AI Prompt"), DEFAULTS)
+        self._mouse = None
 
     def icon(self):
         return icon("AIPrompt")
@@ -54,7 +44,7 @@ Not a medical device. Check every result."""
         # opened here, because Slicer makes more effects than it ever shows
         from MedSegAILib.gui.prompt_panel import PromptPanel
 
-        self.panel = PromptPanel(self.parameters, self._listModels)
+        self.panel = PromptPanel(self.parameters, self.listModels)
         self.scriptedEffect.addOptionsWidget(self.panel.widget)
         ui = self.panel.ui
         ui.undoPromptButton.connect("clicked()", self.undoPrompt)
@@ -66,52 +56,34 @@ Not a medical device. Check every result."""
         ui.applyPreviewButton.connect("clicked()", self.apply)
         ui.cancelRunButton.connect("clicked()", self.cancel)
 
-    def setMRMLDefaults(self):
-        self.parameters.setDefaults()
-
-    def activate(self):
+    def makeSession(self):
         from MedSegAILib.gui.prompt_mouse import PromptMouse
         from MedSegAILib.gui.prompt_session import PromptSession
 
-        if self.session is None:
-            self.session = PromptSession(applicationEngine(), EffectEditor(self.scriptedEffect), self._showSession)
-            self._mouse = PromptMouse(self.session, self._mayEdit)
-        self.panel.offer.start()
-        self._listModels()
+        session = PromptSession(applicationEngine(), EffectEditor(self.scriptedEffect), self.showSession)
+        self._mouse = PromptMouse(session, self._mayEdit)
+        return session
+
+    def activate(self):
+        super().activate()
         if self.panel.canRun:
             self.session.askRestored()
 
     def deactivate(self):
-        if self.session is not None:
-            self.panel.offer.stop()
+        if self._mouse is not None:
             self._mouse.stop()
-            self.session.close()
+        super().deactivate()
 
     def cleanup(self):
         self.deactivate()
 
-    def updateGUIFromMRML(self):
-        """Follow the scene: another segment, volume or option."""
-        node = self.scriptedEffect.parameterSetNode()
-        if node is None or self.session is None:
-            return
+    def followScene(self, node):
         parameters, volumeNode = self.parameters, node.GetSourceVolumeNode()
         self._mouse.tool, self._mouse.radius = parameters.text("Tool"), parameters.number("Radius")
         self._mouse.positive = not parameters.flag("Outside")
         self.session.turnTo(node.GetSegmentationNode(), node.GetSelectedSegmentID(), volumeNode)
         if self.panel.canRun:
             self.session.use(readSettings(parameters, volumeNode))
-        self._showSession()
-
-    def updateMRMLFromGUI(self):
-        """Do nothing: every widget writes to the scene when it is used."""
-
-    def sourceVolumeNodeChanged(self):
-        self.updateGUIFromMRML()
-
-    def layoutChanged(self):
-        if self.session is not None:
-            self.session.previews.useLayout()
 
     def processInteractionEvents(self, callerInteractor, eventId, viewWidget):
         from MedSegAILib.gui.prompt_mouse import MOUSE
@@ -131,11 +103,7 @@ Not a medical device. Check every result."""
         """Write the preview into the segment."""
         if self.scriptedEffect.confirmCurrentSegmentVisible() == self.scriptedEffect.NotConfirmed:
             return
-        qt.QApplication.setOverrideCursor(qt.Qt.WaitCursor)
-        try:
-            self.session.apply()
-        finally:
-            qt.QApplication.restoreOverrideCursor()
+        self.waiting(self.session.apply)
 
     def propagate(self):
         """Fill the volume from the prompts."""
@@ -176,12 +144,3 @@ Not a medical device. Check every result."""
             return False
         effect = self.scriptedEffect
         return effect.confirmCurrentSegmentVisible() == effect.ConfirmedWithoutDialog
-
-    def _listModels(self):
-        """Show which models there are now, and go on with what can run."""
-        self.panel.setModels()
-        self.updateGUIFromMRML()
-
-    def _showSession(self):
-        if self.session is not None and self.scriptedEffect.parameterSetNode() is not None:
-            self.panel.show(self.session)

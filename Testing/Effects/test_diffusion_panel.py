@@ -12,9 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import slicer
 from Effects.diffusion_case import DiffusionCase
 from Effects.diffusion_fixtures import *  # noqa: F403  small networks
 from fakes.diffusion import ABSENT, BROKEN, DEFAULT
+from Host.nodes import add_volume
 
 ROOT = Path(__file__).resolve().parents[2]
 START = """
@@ -114,6 +116,22 @@ def test_the_box_of_another_effect_is_there(case) -> None:
     assert case.session.promptCount == 1
     case.draw()
     assert case.answer.result.provenance.task["prompts"][0]["kind"] == "box"
+
+
+def test_what_lay_in_front_of_the_image_comes_back_after_the_uncertainty(case) -> None:
+    other = add_volume(np.zeros((2, 3, 4), np.int16), name="PET")
+    composites = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+    for composite in composites:
+        composite.SetForegroundVolumeID(other.GetID())
+        composite.SetForegroundOpacity(0.3)
+    case.draw()
+    case.ui.uncertaintyButton.click()
+    assert other.GetID() not in case.foregrounds()
+    case.draw()  # another answer is shown in the same volume
+    assert other.GetID() not in case.foregrounds()
+    case.ui.uncertaintyButton.click()
+    assert case.foregrounds() == {other.GetID()}
+    assert {composite.GetForegroundOpacity() for composite in composites} == {0.3}
 
 
 def test_the_first_seconds_of_a_run_say_what_goes_on(case) -> None:

@@ -117,7 +117,7 @@ def test_what_an_effect_cannot_get_is_got_in_the_module(offering, monkeypatch, s
     monkeypatch.setattr(model_choice, "load_catalogue", lambda: {"first": paged})
     opened = []
     monkeypatch.setattr(model_offer, "openModel", opened.append)
-    offering.effect._listModels()
+    offering.effect.listModels()
 
     follow(offering, "open")
 

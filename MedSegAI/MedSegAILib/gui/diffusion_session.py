@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from MedSegAICore.candidates import candidate_name
 from MedSegAICore.errors import MedSegAIError
 from MedSegAICore.incontext.look_next import look_next
 from MedSegAICore.incontext.slice_cut import slice_axis
@@ -94,7 +95,7 @@ class DiffusionSession(EditorSession):
         self._leave()
         self._follow(segmentationNode, volumeNode)
         if segmentationNode is not None and segmentId and volumeNode is not None:
-            self._place = DiffusionPlace(*subject, self.settings.around, self._onChange)
+            self._place = DiffusionPlace(*subject, self.settings.around, lambda: self.say(""))
         self._show()
 
     def close(self):
@@ -242,7 +243,7 @@ class DiffusionSession(EditorSession):
         writings = [
             SegmentWriting(
                 (Change(mask),),
-                name=_("{segment} candidate {number}").format(segment=name, number=number),
+                name=candidate_name(name, number),
                 tags=self.answer.tags(self.settings.threshold, number),
             )
             for number, mask in enumerate(masks, 1)

@@ -7,13 +7,13 @@ from pathlib import Path
 import slicer
 from slicer.i18n import tr as _
 
-from ..mrml.prompts import slicePlane
+from .duration import duration
 from .incontext_settings import BEST, NO_TASK
 from .list_widgets import RowFiller, currentRow, refill, setIndex
 from .model_choice import modelChoices
 from .model_offer import ModelOffer
 from .resources import resourcePath
-from .slice_previews import sliceWidgets
+from .view_choice import ViewChoice
 
 
 class InContextPanel:
@@ -28,9 +28,10 @@ class InContextPanel:
     """
 
     def __init__(self, parameters, onModelsChange):
-        self._parameters, self._models, self._views, self._rows = parameters, {}, [], RowFiller()
+        self._parameters, self._models, self._rows = parameters, {}, RowFiller()
         self.widget = slicer.util.loadUI(resourcePath("UI/AIInContext.ui"))
         self.ui = slicer.util.childWidgetVariables(self.widget)
+        self.view = ViewChoice(self.ui.viewSelector, parameters)
         self.offer = ModelOffer(self.ui.contextModelStateLabel, onModelsChange)
         self._bind()
 
@@ -59,22 +60,20 @@ class InContextPanel:
     @property
     def plane(self):
         """The `SlicePlane` of the chosen view; None without one."""
-        names = {widget.mrmlSliceNode().GetLayoutName(): widget for widget in sliceWidgets()}
-        widget = names.get(self._parameters.text("View"), next(iter(names.values()), None))
-        return slicePlane(widget.mrmlSliceNode()) if widget is not None else None
+        return self.view.plane
 
     def show(self, session):
         """Bring the widgets up to date with the scene and with what goes on."""
         ui = self.ui
         self._parameters.show()
-        self._showViews()
+        self.view.show()
         self._showModel()
         self._showTasks(session.shelf)
         self._showCandidates(session)
         self._showButtons(session)
         seconds = session.predictedSeconds
         ui.predictedTimeLabel.visible = seconds is not None
-        ui.predictedTimeLabel.text = _("The volume will take {time} at most.").format(time=_duration(seconds or 0))
+        ui.predictedTimeLabel.text = _("The volume will take {time} at most.").format(time=duration(seconds or 0))
         ui.contextWarningsLabel.text = "\n".join(f"⚠ {warning}" for warning in session.warnings)
         ui.contextWarningsLabel.visible = bool(session.warnings)
         fraction, text = session.progress
@@ -89,7 +88,6 @@ class InContextPanel:
     def _bind(self):
         ui, bind = self.ui, self._parameters
         ui.contextModelSelector.connect("currentIndexChanged(int)", self._chooseModel)
-        ui.viewSelector.connect("currentIndexChanged(int)", self._chooseView)
         bind.bindSlider(ui.contextThresholdSlider, "Threshold")
         for name, slider in self._sliders().items():
             bind.bindSlider(slider, name.capitalize())
@@ -123,9 +121,6 @@ class InContextPanel:
     def _chooseModel(self, index):
         self._parameters.set("Model", list(self._models)[index])
 
-    def _chooseView(self, index):
-        self._parameters.set("View", self._views[index])
-
     def _showModel(self):
         names, name, ui = list(self._models), self._parameters.text("Model"), self.ui
         setIndex(ui.contextModelSelector, names.index(name) if name in names else -1)
@@ -134,16 +129,6 @@ class InContextPanel:
         isNetwork = choice is not None and bool(choice.spec.architecture)
         for widget in (*self._sliders().values(), ui.combineSelector, ui.secondPassCheckBox, ui.fuseAxesCheckBox):
             widget.enabled = isNetwork
-
-    def _showViews(self):
-        nodes = [widget.mrmlSliceNode() for widget in sliceWidgets()]
-        titles = [_viewTitle(node) for node in nodes]
-        views = [node.GetLayoutName() for node in nodes]
-        selector, chosen = self.ui.viewSelector, self._parameters.text("View")
-        if self._views != views or [selector.itemText(index) for index in range(selector.count)] != titles:
-            self._views = views
-            refill(selector, titles)
-        setIndex(selector, views.index(chosen) if chosen in views else 0 if views else -1)
 
     def _showTasks(self, shelf):
         tasks, ui = [_taskTexts(row) for row in shelf.rows], self.ui
@@ -201,22 +186,10 @@ def _exampleTexts(number, note):
     return str(number), where, origins[note.origin]
 
 
-def _viewTitle(sliceNode):
-    orientation = sliceNode.GetOrientation()
-    isNamed = orientation != "Reformat"  # what Slicer calls a view that was turned
-    return f"{sliceNode.GetLayoutName()} ({orientation})" if isNamed else sliceNode.GetLayoutName()
-
-
 def _shortened(folder, longest=32):
     home = Path.home()
     text = str(Path("~") / folder.relative_to(home)) if folder.is_relative_to(home) else str(folder)
     return text if len(text) <= longest else "…" + text[-longest:]
-
-
-def _duration(seconds):
-    if seconds < 90:
-        return _("{count:.0f} s").format(count=max(seconds, 1))
-    return _("{count:.0f} min").format(count=seconds / 60)
 
 
 def _hint(session):
