@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from ..errors import GeometryMismatch, InvalidRequest, NoPositivePrompt
-from ..images import read_image
+from ..errors import InvalidRequest, NoPositivePrompt
 from ..markups import read_markups
+from ..prompt_options import read_mask
 from ..prompts import MaskPrompt, Prompt
 from ..request import FewShotTask, InContextTask, Task
-from ..volume import ImageVolume, VolumePatch
+from ..volume import ImageVolume
 from .cohort_recipe import CohortRecipe
 from .manifest import Case
 
@@ -55,8 +55,4 @@ def _needed(case: Case, recipe: CohortRecipe) -> Path:
 def _prompts(column: str, file: Path, image: ImageVolume) -> tuple[Prompt, ...]:
     if column != "mask":
         return read_markups(file, positive=column != "negative")
-    labels = read_image(file)
-    if not labels.geometry.matches(image.geometry):
-        message = f"The mask '{file.name}' lies on another grid than the image."
-        raise GeometryMismatch(message)
-    return (MaskPrompt(VolumePatch.whole(labels.array != 0, image.geometry).tight()),)
+    return (MaskPrompt(read_mask(file, image)),)

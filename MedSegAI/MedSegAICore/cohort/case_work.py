@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from .. import __version__
+from ..candidates import with_structures
 from ..engine.engine import Engine
 from ..engine.run import Run
 from ..errors import WeightsAltered
@@ -134,8 +135,7 @@ def segmented(job: CaseJob, engine: Engine, run: Run) -> Segmented:
         message = f"The weights of '{result.provenance.model}' are others here than where the cohort was started."
         raise WeightsAltered(message, "Put the same checkpoint onto every computer.")
     if not result.structures:
-        label = next(iter(known), DEFAULT_LABEL)
-        result = replace(result, structures=(Structure(label, result.mask, result.probability, result.quality),))
+        result = with_structures(result, next(iter(known), DEFAULT_LABEL))
     labels = [structure.label for structure in result.structures]
     return Segmented(image, result, filled_values(labels, known_values(labels, known)), looks)
 

@@ -15,10 +15,13 @@ from MedSegAICore.cohort.manifest import read_manifest
 from MedSegAICore.cohort.options import CohortOptions
 from MedSegAICore.cohort.runner import run_cohort
 from MedSegAICore.engine.run import Run
+from MedSegAICore.geometry import VolumeGeometry
 from MedSegAICore.images import image_from_array, read_image, write_image
 from MedSegAICore.label_files import read_labels
 from MedSegAICore.models import catalogue
 from MedSegAICore.models.weights import FOLDER_VARIABLE
+
+GEOMETRY = VolumeGeometry.from_components((2, 3, 4))
 
 
 @pytest.fixture(autouse=True)
@@ -74,6 +77,15 @@ def test_boxes_and_masks_say_where_the_structure_is_and_what_was_drawn_is_kept(c
         assert (record["model"], len(record["model_sha256"])) == (DEFAULT, 64)
     assert "No prompt is given" in (tmp_path / "out" / "p2.failure.json").read_text()
     assert states(made) == ["kept", "kept", "failed"]
+
+
+def test_a_mask_on_another_grid_is_a_failure_that_names_nobody(cohort, tmp_path):
+    made = cohort()
+    write_image(tmp_path / "guess.nrrd", image_from_array(np.ones((2, 3, 4), np.uint8), GEOMETRY))
+    assert [report.status for report in run_cohort(made, Run())] == ["done", "failed", "failed"]
+    said = (tmp_path / "out" / "p1.failure.json").read_text()
+    assert "The file of 'mask' lies on another grid than the image." in said
+    assert "guess" not in said
 
 
 def test_another_seed_draws_the_masks_again(cohort, tmp_path):
