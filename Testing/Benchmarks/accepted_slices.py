@@ -84,7 +84,9 @@ def worst_slice(found: Masks, query: Example, accepted: Sequence[int]) -> int:
     return int(wrong.argmax())
 
 
-def gained(query: Example, other: Example, teachers: Sequence[Example]) -> dict[int, tuple[float, float, float, float]]:
+def gained(
+    query: Example, other: Example, teachers: Sequence[Example], counts: Sequence[int] = ACCEPTED
+) -> dict[int, tuple[float, float, float, float]]:
     """Return for each number of accepted slices the Dice of the whole, of what was never accepted, the same of what
     was answered without any, and that of somebody else.
     """
@@ -96,11 +98,11 @@ def gained(query: Example, other: Example, teachers: Sequence[Example]) -> dict[
     accepted: list[int] = []
     first = found = segment(model, query, contexts)
     scores = {}
-    for count in range(max(ACCEPTED) + 1):
-        if count in ACCEPTED:
+    for count in range(max(counts) + 1):
+        if count in counts:
             elsewhere = dice(segment(model, other, contexts), other)
             scores[count] = (dice(found, query), dice(found, query, accepted), dice(first, query, accepted), elsewhere)
-        if count < max(ACCEPTED):
+        if count < max(counts):
             accepted.append(worst_slice(found, query, accepted))
             plane = SlicePlane.of_slice(query.image.geometry, 0, accepted[-1])
             contexts.append(slice_of(ContextExample(query), plane))
