@@ -13,6 +13,7 @@ from torch import Tensor
 from ..engine.run import Run
 from ..errors import SamplingFailed
 from ..request import SamplingOptions
+from .starting_noise import generators, starting_noise
 from .steps import DDIMSteps, DPMSolverSteps, Steps, noise_like
 
 PIXELS_AT_ONCE = 16 * 64 * 64
@@ -98,9 +99,9 @@ def draw(
         The run was stopped.
     """
     options, pictures = drawing.options, len(drawing.conditions)
-    chances = [_generator(options.seed, sample) for sample in range(options.samples)]
+    chances = generators(options.seed, options.samples)
     size = drawing.denoiser.size
-    first = torch.stack([torch.randn(1, size, size, generator=chance) for chance in chances])
+    first = starting_noise(chances, size, options.seed)
     noisy = first[:, None].expand(-1, pictures, -1, -1, -1).reshape(-1, 1, size, size).contiguous()
     steps = drawing.denoiser.steps(options)
     grid = steps.timesteps.tolist()
@@ -162,9 +163,3 @@ def steps_for(options: SamplingOptions, plain: Steps) -> Steps:
         steps = DDIMSteps(levels, prediction, bound, eta=float(options.solver == "ddpm"))
     steps.set_timesteps(options.steps)
     return steps
-
-
-def _generator(seed: int, sample: int) -> torch.Generator:
-    """Return the noise of one sample, which is the same however many others are drawn."""
-    state = np.random.SeedSequence([seed, sample]).generate_state(1, np.uint64)
-    return torch.Generator().manual_seed(int(state[0]) >> 1)
