@@ -1,8 +1,8 @@
 """Segment slices with MedSegAI's own interactive network: it looks at the whole slice, then closely.
 
 A box is looked at with its surroundings. A click says nothing of the size of what it points at: so the network looks at
-the whole slice and more and more closely at the click, and the answer of which it is surest is looked at once more,
-as closely as its structure allows.
+the whole slice and more and more closely at the click. What it finds in the looks that it is surest of is looked at
+once more, as closely as the structure allows.
 """
 
 from __future__ import annotations
@@ -47,12 +47,15 @@ FEWEST_PIXELS = 48
 """A look at a click shows at least as many pixels of the slice along a side."""
 
 CLOSER = 0.75
-"""A second look shows less than this share of the first one's side; otherwise the first one is good enough."""
+"""Each of these looks shows at most this share of the side of the one before."""
+
+AS_SURE = 0.85
+"""Of a second look, the expected overlap is at least this share of the best one's; otherwise one look decides."""
 
 CUT_OFF = 0.5
 """What the expected overlap is multiplied by of a structure that goes on beyond its view."""
 
-_SUREST = 0.999  # probability of a first guess at most: an endless logit would shut out every correction
+_SUREST = 0.999  # probability at most: an endless logit would shut out every correction
 _NEVER = -12.0  # logit outside the view
 
 
@@ -115,7 +118,7 @@ class InteractiveNetworkSegmenter:
 
         def decode(step: SlicePrompts, logits: Float32 | None) -> _Decoded:
             if logits is None and step.previous_mask is not None:
-                logits = logit(step.previous_mask.astype(np.float32).clip(1 - _SUREST, _SUREST))
+                logits = _logits(step.previous_mask.astype(np.float32))
             question = _Question(levels, image.spacing_mm, as_drawn(step), logits)
             return _Decoded(self._answered(question, run))
 
@@ -124,16 +127,23 @@ class InteractiveNetworkSegmenter:
         return SliceAnswer(probability, expected_overlap(probability))
 
     def _answered(self, question: _Question, run: Run) -> Float32:
-        """Return the logits (rows, columns) of the best look."""
+        """Return the logits (rows, columns) of the last look."""
+        view = question.close_view()
+        if view is None:
+            question = question.after(self._first_answer(question, run))
+            view = question.close_view()
+            if view is None:
+                return question.known_logits
+        return view.given_back(self._looks(question, [view], run)[0], question.shape, _NEVER)
+
+    def _first_answer(self, question: _Question, run: Run) -> Float32:
+        """Return the logits (rows, columns) of the one or two looks at clicks that the network is surest of."""
         views = question.first_views()
-        answers = self._looks(question, views, run)
-        best = int(np.argmax([_worth(look, view, question.shape) for look, view in zip(answers, views, strict=True)]))
-        view, found = views[best], views[best].given_back(answers[best], question.shape, _NEVER)
-        closer = question.closer_view(found > 0)
-        if closer is None or max(closer.shape) > CLOSER * max(view.shape):
-            return found
-        again = self._looks(question.after(found), [closer], run)[0]
-        return closer.given_back(again, question.shape, _NEVER)
+        looks = self._looks(question, views, run)
+        worth = np.array([_worth(look, view, question.shape) for look, view in zip(looks, views, strict=True)])
+        best = [index for index in np.argsort(-worth)[:2] if worth[index] >= AS_SURE * worth.max()]
+        answers = [expit(views[index].given_back(looks[index], question.shape, _NEVER)) for index in best]
+        return _logits(np.mean(answers, axis=0))
 
     def _looks(self, question: _Question, views: Sequence[SliceView], run: Run) -> list[Float32]:
         """Return the logits (SIZE, SIZE) of each view."""
@@ -172,15 +182,22 @@ class _Question:
         rows, columns = self.levels.shape
         return rows, columns
 
+    @property
+    def known_logits(self) -> Float32:
+        """The answer before, or that nothing is inside."""
+        return np.full(self.shape, _NEVER, np.float32) if self.logits is None else self.logits
+
+    @property
+    def found(self) -> Mask:
+        """Where the answer before is inside."""
+        return self.known_logits > 0
+
     def after(self, logits: Float32) -> _Question:
         """Return the same question after an answer (rows, columns)."""
         return _Question(self.levels, self.spacing_mm, self.prompts, logits)
 
     def first_views(self) -> list[SliceView]:
-        """Return what to look at first."""
-        known = self.closer_view(np.zeros(self.shape, np.bool_) if self.logits is None else self.logits > 0)
-        if known is not None:
-            return [known]
+        """Return the whole slice, and what is closer and closer around the clicks and scribbles inside."""
         places = self._marked_inside()
         low, high = places.min(axis=0), places.max(axis=0)
         whole = whole_view(self.shape, self.spacing_mm)
@@ -193,9 +210,9 @@ class _Question:
                 views.append(view)
         return views
 
-    def closer_view(self, found: Mask) -> SliceView | None:
+    def close_view(self) -> SliceView | None:
         """Return the view of box and answer with all marks inside; None where there is neither box nor answer."""
-        parts: list[NDArray[Any]] = [np.argwhere(found)] if found.any() else []
+        parts: list[NDArray[Any]] = [np.argwhere(self.found)] if self.found.any() else []
         if self.prompts.box_xyxy is not None:
             parts.append(self.prompts.box_xyxy.reshape(2, 2)[:, ::-1])
         if not parts:
@@ -238,6 +255,11 @@ class _Decoded:
     """An answer: logits (rows, columns)."""
 
     logits: Float32
+
+
+def _logits(probability: Float32) -> Float32:
+    logits: Float32 = logit(probability.clip(1 - _SUREST, _SUREST)).astype(np.float32)
+    return logits
 
 
 def expected_overlap(probability: Float32) -> float:
