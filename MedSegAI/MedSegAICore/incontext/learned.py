@@ -153,15 +153,17 @@ class LearnedModel:
         models: list[RegisteredModel] | None = self._cache.get(key)
         if models is None:
             models = []
-            examples = [teacher.example for teacher in teachers]
-            if in_a_hurry and examples:
-                models.append(self._learner.fit_apart(examples, question.labels, run, question.options.seed))
-            lessons = () if in_a_hurry else lessons_of(examples, question.labels)
+            lessons = lessons_of([teacher.example for teacher in teachers], question.labels)
             for number, lesson in enumerate(lessons):
                 part = run.part(number / len(lessons), (number + 1) / len(lessons))
-                models.append(self._learner.fit(lesson.examples, part, question.options.seed))
+                models.append(self._learned(lesson, part, question.options.seed, in_a_hurry=in_a_hurry))
             self._cache.put(key, models, sum(model.size_bytes for model in models))
         return models
+
+    def _learned(self, lesson: Lesson, run: Run, seed: int, *, in_a_hurry: bool) -> RegisteredModel:
+        if in_a_hurry:
+            return self._learner.fit_apart(lesson.examples, run, seed)
+        return self._learner.fit(lesson.examples, run, seed)
 
 
 def lessons_of(examples: Sequence[Example], labels: Sequence[str]) -> list[Lesson]:

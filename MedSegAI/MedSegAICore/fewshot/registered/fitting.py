@@ -99,13 +99,13 @@ def fitted(
     return Fitted(model, scores, tuple(every_table))
 
 
-def fitted_apart(examples: Sequence[Example], labels: Sequence[str], run: Run, seed: int = 0) -> Fitted:
+def fitted_apart(examples: Sequence[Example], run: Run, seed: int = 0) -> Fitted:
     """Return what examples teach, each by itself, in a fraction of the time that `fitted` takes.
 
     They are not registered to each other: the priors are their own masks after random displacements, one network
-    learns, and nothing is known of how well they segment each other. An example need not show all structures; what
-    it does not show is not there. Raises what `fitted` raises.
+    learns, and nothing is known of how well they segment each other. Raises what `fitted` raises.
     """
+    labels = common_labels(examples)
     run.step(0.0, "reading the examples")
     sources, rng = prepare_sources(examples, labels, run), np.random.default_rng(seed)
     tables = []
@@ -113,7 +113,7 @@ def fitted_apart(examples: Sequence[Example], labels: Sequence[str], run: Run, s
         lessons = warped_lessons(training_target(sources, number, {}, run), len(labels), rng, run)
         tables += lesson_tables(lessons, sources.reach, rng, run, SAMPLES // len(lessons))
     classifiers = trained(tables, len(labels) + 1, seed, run.part(1 - REGISTERING, 1.0), networks=1)
-    model = SupportModel(tuple(labels), sources.scans, sources.spacing, sources.reach, classifiers)
+    model = SupportModel(labels, sources.scans, sources.spacing, sources.reach, classifiers)
     return Fitted(model, {}, tuple(tables))
 
 

@@ -51,9 +51,9 @@ class RegisteredLearner:
         found = fitted(examples, run, seed, self.registrations)
         return RegisteredModel(found.model, found.scores, self.name, self.registrations, found.tables, seed)
 
-    def fit_apart(self, examples: Sequence[Example], labels: Sequence[str], run: Run, seed: int = 0) -> RegisteredModel:
-        """Learn structures as `fit` does, sooner and a little less; see `fitted_apart`."""
-        found = fitted_apart(examples, labels, run, seed)
+    def fit_apart(self, examples: Sequence[Example], run: Run, seed: int = 0) -> RegisteredModel:
+        """Learn as `fit` does, sooner and a little less; see `fitted_apart`."""
+        found = fitted_apart(examples, run, seed)
         return RegisteredModel(found.model, {}, self.name, self.registrations, found.tables, seed, tells_quality=False)
 
     def restore(self, stored: StoredModel) -> RegisteredModel:
