@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor
@@ -69,6 +69,7 @@ class SmallDenoiser(LoadedDenoiser):
     """
 
     network: MaskDenoiser
+    any_way_up: ClassVar[bool] = True
 
     def condition(self, picture: Picture) -> Tensor:
         """Return the channels (2, size, size) that the network is conditioned on."""
@@ -100,6 +101,7 @@ class MedSegDiffDenoiser(LoadedDenoiser):
     """
 
     network: MedSegDiff
+    any_way_up: ClassVar[bool] = False
 
     def condition(self, picture: Picture) -> Tensor:
         """Return the image as many times (channels, size, size) as the network has channels for it."""

@@ -15,6 +15,7 @@ from ..errors import SamplingFailed
 from ..request import SamplingOptions
 from .starting_noise import generators, starting_noise
 from .steps import DDIMSteps, DPMSolverSteps, Steps, noise_like
+from .turns import turned, turned_back, ways_of
 
 PIXELS_AT_ONCE = 16 * 64 * 64
 """Pixels of noisy masks in one pass of the network. It does not follow the free memory, so that a seed gives the same
@@ -29,6 +30,8 @@ class Denoiser(Protocol):
 
     size: int
     device: str
+    any_way_up: bool
+    """It saw its examples turned and mirrored, so samples may look at the picture in different ways."""
 
     def steps(self, options: SamplingOptions) -> Steps:
         """Return the steps over the noise levels of its training."""
@@ -123,11 +126,20 @@ def draw(
 
 def _said(drawing: Drawing, noisy: Tensor, start: int, timestep: int) -> Tensor:
     """Return what the network says about a batch of masks, which begins at number `start`."""
-    places = torch.arange(start, start + len(noisy)) % len(drawing.conditions)
-    device = drawing.denoiser.device
-    here, conditions = noisy.to(device), drawing.conditions[places].to(device)
+    numbers, pictures = range(start, start + len(noisy)), len(drawing.conditions)
+    conditions = drawing.conditions[[number % pictures for number in numbers]]
+    if not drawing.denoiser.any_way_up:
+        return _said_upright(drawing, noisy, conditions, timestep)
+    of_samples = ways_of(drawing.options.seed, drawing.options.samples)
+    ways = [of_samples[number // pictures] for number in numbers]
+    return turned_back(_said_upright(drawing, turned(noisy, ways), turned(conditions, ways), timestep), ways)
+
+
+def _said_upright(drawing: Drawing, noisy: Tensor, conditions: Tensor, timestep: int) -> Tensor:
+    """Return what the network says about masks as they lie, with guidance."""
+    device, guidance = drawing.denoiser.device, drawing.options.guidance
+    here, conditions = noisy.to(device), conditions.to(device)
     said = drawing.denoiser.predict(here, conditions, timestep)
-    guidance = drawing.options.guidance
     if guidance != 1:
         without = drawing.denoiser.predict(here, torch.zeros_like(conditions), timestep)
         said = guided(said, without, guidance)

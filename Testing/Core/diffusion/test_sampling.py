@@ -20,7 +20,7 @@ SOLVERS = ("ddim", "ddpm", "dpm_solver")
 class Coin:
     """A structure that is there as a whole in half of the samples, where the condition is 1."""
 
-    size, device = 8, "cpu"
+    size, device, any_way_up = 8, "cpu", False
 
     def __init__(self):
         self.batches = []
