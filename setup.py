@@ -7,5 +7,5 @@ RESOURCES = "MedSegAICore.Resources"
 setup(
     packages=[*find_packages("MedSegAI", include=["MedSegAICore*"]), RESOURCES],
     package_dir={"": "MedSegAI", RESOURCES: "Resources"},
-    package_data={RESOURCES: ["Models/*", "Datasets/*", "Schemas/*"]},
+    package_data={RESOURCES: ["Models/*", "Datasets/*", "Schemas/*", "Weights/*"]},
 )

@@ -185,6 +185,11 @@ FAMILIES = (
     Family(
         "MedSegAI's interactive network", (r"^downs\.0\.conv1\.conv\.", r"^ups\.", r"^readout\."), _one("prompt_unet")
     ),
+    Family(
+        "MedSegAI's diffusion network",
+        (r"^network\.conv_in\.conv\.", r"^network\.down_blocks\."),
+        _one("mask_denoiser"),
+    ),
     Family("SE-Net", (r"^conditioner\.squeeze_conv_", r"^segmentor\."), _one("senet")),
     Family("MultiverSeg", (r"\.cross\.cross_conv\.", r"\.target\.vmapped\.norml\."), _one("multiverseg")),
     Family("Tyche", (r"\.cross\.cross_conv\.", r"\.meanconv\."), _one("tyche")),

@@ -90,6 +90,7 @@ KNOWN = [
     (names(CROSS, "enc_blocks.0.target.vmapped.conv.weight"), "UniverSeg", "universeg"),
     (names(CROSS, "enc_blocks.0.meanconv.vmapped.conv.weight"), "Tyche", "tyche"),
     (names(CROSS, "enc_blocks.0.target.vmapped.norml.weight"), "MultiverSeg", "multiverseg"),
+    (names("network.conv_in.conv.bias", "network.down_blocks.0.x"), "MedSegAI's diffusion network", "mask_denoiser"),
     (names("time_embed.0.weight", "hwm.ffparser.0.complex_weight"), "MedSegDiff v1", "medsegdiff_v1"),
     (names("time_embed.0.weight", "hwm.conv_blocks_context.0.weight"), "MedSegDiff v2", "medsegdiff_v2"),
     ({"encoder.weight": (3, 3)}, "an unknown network of 1 tensors (encoder.weight, ...)", ""),
