@@ -136,7 +136,6 @@ def test_what_lay_in_front_of_the_image_comes_back_after_the_uncertainty(case) -
 
 def test_the_first_seconds_of_a_run_say_what_goes_on(case) -> None:
     case.start()
-    case.wait(lambda: case.session.isSlow)
-    assert case.said.startswith("Step")
+    case.wait(lambda: case.session.isSlow and case.said.startswith("Step"))
     assert case.ui.cancelDiffusionButton.enabled
     assert not case.ui.drawMasksButton.enabled
