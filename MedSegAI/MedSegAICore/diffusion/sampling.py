@@ -109,7 +109,7 @@ def draw(
     steps = drawing.denoiser.steps(options)
     grid = steps.timesteps.tolist()
     for number, timestep in enumerate(grid, start=1):
-        clean, said = torch.empty_like(noisy), torch.empty_like(noisy)
+        said = torch.empty_like(noisy)
         for start in range(0, len(noisy), drawing.batch):
             run.step((number - 1 + start / len(noisy)) / len(grid), f"Step {number} of {len(grid)}")
             part = slice(start, start + drawing.batch)
