@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for folder in NEEDS_RENDERING:
             left_out = folder.relative_to(PROJECT).as_posix()
             terminalreporter.write_line(f"LEFT OUT {left_out} | {RENDERING_IS_MISSING}", yellow=True)
+
+
+@pytest.fixture
+def nothing_older_is_collected() -> Iterator[None]:
+    """Spare the collector of garbage what other tests have loaded: walking through that stops everything for 0.1 s."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

@@ -42,7 +42,7 @@ def test_activating_the_effect_waits_for_no_learner(start) -> None:
     assert not HEAVY & start[1]
 
 
-@pytest.mark.usefixtures("registered")
+@pytest.mark.usefixtures("registered", "nothing_older_is_collected")
 def test_activating_the_effect_again_takes_no_noticeable_time(desktop) -> None:
     from Effects.fewshot_case import FewShotCase
 

@@ -44,7 +44,7 @@ def test_listing_tasks_waits_for_no_network(start) -> None:
     assert not HEAVY & start[1]
 
 
-@pytest.mark.usefixtures("registered")
+@pytest.mark.usefixtures("registered", "nothing_older_is_collected")
 def test_activating_the_effect_again_takes_no_noticeable_time(desktop) -> None:
     from Effects.incontext_case import InContextCase
 

@@ -54,6 +54,7 @@ def click(desktop, large, wait):
     return click
 
 
+@pytest.mark.usefixtures("nothing_older_is_collected")
 @pytest.mark.slow
 def test_a_click_is_previewed_in_300_ms_and_holds_nothing_up(large, click) -> None:
     click(*CENTER[:2])
@@ -79,12 +80,14 @@ def seconds_to_apply(large):
     return seconds
 
 
+@pytest.mark.usefixtures("nothing_older_is_collected")
 @pytest.mark.slow
 def test_apply_takes_100_ms(click, seconds_to_apply) -> None:
     click(*CENTER[:2])
     assert seconds_to_apply() <= 0.1
 
 
+@pytest.mark.usefixtures("nothing_older_is_collected")
 @pytest.mark.slow
 def test_a_large_result_is_applied_as_fast_also_over_what_is_there(large, click, seconds_to_apply, wait) -> None:
     times = []

@@ -261,6 +261,7 @@ def test_another_device_takes_effect_with_the_next_request(engine) -> None:
     assert engine.segmentAndWait(a_request("quick")).provenance.device == "cpu"
 
 
+@pytest.mark.usefixtures("nothing_older_is_collected")
 def test_the_event_loop_stays_smooth_while_a_job_runs(engine, wait, answers) -> None:
     ticks, job, timer = [], answers(), qt.QTimer()
     pid_of(engine, wait)

@@ -65,6 +65,7 @@ def test_a_large_volume_is_sent_once(engine, wait, answers, a_large_ct) -> None:
     assert asking_again < 0.1 * asking
 
 
+@pytest.mark.usefixtures("nothing_older_is_collected")
 def test_cancel_frees_the_user_interface(engine, wait, pause, answers) -> None:
     for model, limit in (("obedient", 1.0), ("deaf", 4.0)):
         job = answers()

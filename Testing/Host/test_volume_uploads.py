@@ -210,6 +210,7 @@ def now() -> np.ndarray:
     return np.array([time.perf_counter(), time.thread_time()]) * 1e3
 
 
+@pytest.mark.usefixtures("nothing_older_is_collected")
 @pytest.mark.slow
 def test_uploading_a_large_ct_blocks_the_application_for_milliseconds_only(engine, wait) -> None:
     engine.segmentAndWait(a_request("quick"))

@@ -132,6 +132,7 @@ def test_the_liver_of_the_phantom_takes_a_box_and_few_clicks(abdomen):
     assert curve.dice[-1] >= 0.8
 
 
+@pytest.mark.usefixtures("nothing_older_is_collected")
 @pytest.mark.slow
 def test_cancel_takes_effect_within_a_third_of_a_second():
     abdomen = abdomen_ct(0, (1.8, 1.8, 4.0))
