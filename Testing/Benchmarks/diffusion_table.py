@@ -4,7 +4,8 @@
 
 RUNS holds the folders `diffusion`, `one_pass` and `dropout` that `MedSegAICore.training.diffusion` has written with
 equal settings. All methods see the same square in the middle of the slice, and a box only with `--box`. "level sets"
-cuts the soft mask of one pass at as many heights as there are samples; "dropout" draws by leaving features out.
+cuts the soft mask of one pass at as many heights as there are samples, "level sets, eight ways" the mean of eight passes
+over the picture turned and mirrored; "dropout" draws by leaving features out.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from MedSegAICore.diffusion.denoisers import SmallDenoiser  # noqa: E402
 from MedSegAICore.diffusion.model_file import read_header  # noqa: E402
 from MedSegAICore.diffusion.region import Picture  # noqa: E402
 from MedSegAICore.diffusion.sampling import Drawing, draw  # noqa: E402
+from MedSegAICore.diffusion.turns import WAYS, turned, turned_back  # noqa: E402
 from MedSegAICore.engine.run import Run  # noqa: E402
 from MedSegAICore.evaluation.datasets.dataset import Case, load_dataset  # noqa: E402
 from MedSegAICore.evaluation.datasets.split import capped_subjects, subject_split  # noqa: E402
@@ -104,18 +106,19 @@ def by_diffusion(folder: Path, options: SamplingOptions) -> tuple[Method, int]:
     return method, header.size
 
 
-def in_one_pass(network: MaskDenoiser, picture: Picture, count: int) -> Float32:
+def in_one_pass(network: MaskDenoiser, picture: Picture, ways: list[int]) -> Float32:
     condition = torch.stack([torch.from_numpy(2 * picture.pixels - 1), torch.from_numpy(picture.told)])
     with torch.inference_mode():
-        logits = network.logits(condition[None].repeat(count, 1, 1, 1), torch.zeros(count, dtype=torch.long))
-    return logits.sigmoid()[:, 0].numpy()
+        laid = turned(condition[None].repeat(len(ways), 1, 1, 1), ways)
+        logits = network.logits(laid, torch.zeros(len(ways), dtype=torch.long))
+    return turned_back(logits.sigmoid(), ways)[:, 0].numpy()
 
 
-def by_level_sets(folder: Path, samples: int) -> Method:
+def by_level_sets(folder: Path, samples: int, ways: int = 1) -> Method:
     network = network_in(folder)
 
     def method(picture: Picture, _seed: int) -> Float32:
-        soft = in_one_pass(network, picture, 1)[0]
+        soft = in_one_pass(network, picture, list(range(ways))).mean(axis=0)
         # the mean of these is the soft mask itself, and cut at one half they are its level sets
         return np.clip(soft * samples - np.arange(samples)[:, None, None], 0, 1).astype(np.float32)
 
@@ -130,7 +133,7 @@ def by_dropout(folder: Path, samples: int) -> Method:
 
     def method(picture: Picture, seed: int) -> Float32:
         torch.manual_seed(seed)
-        return in_one_pass(network, picture, samples)
+        return in_one_pass(network, picture, [0] * samples)
 
     return method
 
@@ -196,6 +199,7 @@ def methods_in(asked: argparse.Namespace) -> tuple[dict[str, Method], int]:
             methods[f"{solver}, {steps} steps"], size = by_diffusion(asked.runs / "diffusion", options)
     if (asked.runs / "one_pass" / "model.safetensors").is_file():
         methods["level sets"] = by_level_sets(asked.runs / "one_pass", asked.samples)
+        methods["level sets, eight ways"] = by_level_sets(asked.runs / "one_pass", asked.samples, WAYS)
     if (asked.runs / "dropout" / "model.safetensors").is_file():
         methods["dropout"] = by_dropout(asked.runs / "dropout", asked.samples)
     return methods, size

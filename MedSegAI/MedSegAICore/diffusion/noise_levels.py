@@ -60,11 +60,15 @@ class NoiseLevels:
         Number of time steps of the training.
     settings
         Arguments of the schedule by name.
+    lowest
+        The network was trained on this time step and noisier ones. What is still open there is not drawn by taking off
+        noise but by `cuts`; 0 leaves nothing open.
     """
 
     schedule: str = SHIFTED_COSINE
     steps: int = 1000
     settings: tuple[tuple[str, float], ...] = ()
+    lowest: int = 0
 
     @property
     def kept(self) -> Float64:
@@ -75,18 +79,19 @@ class NoiseLevels:
         return np.asarray(np.cumprod(1.0 - np.asarray(levels, dtype=np.float64)), dtype=np.float64)
 
     def grid(self, count: int) -> tuple[int, ...]:
-        """Return `count` time steps from the noisiest one down, as equal in length as whole numbers can be.
+        """Return `count` time steps from the noisiest one to `lowest`, as equal in length as whole numbers can be.
 
-        Each step ends where the next one begins, and the last one at the clean mask; the first is always the
-        noisiest of the training ("trailing", Lin et al., Common diffusion noise schedules, WACV 2024).
+        Each step ends where the next one begins, and the last one at the clean mask that is expected there; the first
+        is always the noisiest of the training ("trailing", Lin et al., Common diffusion noise schedules, WACV 2024).
 
         Raises
         ------
         InvalidRequest
             There are more steps than the network was trained with, or none.
         """
-        if not 1 <= count <= self.steps:
+        taught = self.steps - self.lowest
+        if not 1 <= count <= taught:
             message = f"{count} steps are asked for."
-            raise InvalidRequest(message, f"Choose 1 to {self.steps} steps.")
-        ends = [round(number * self.steps / count) - 1 for number in range(count, 0, -1)]
-        return tuple(ends)
+            raise InvalidRequest(message, f"Choose 1 to {taught} steps.")
+        begins = [self.lowest + round(number * taught / count) - 1 for number in range(count, 0, -1)]
+        return tuple(begins)

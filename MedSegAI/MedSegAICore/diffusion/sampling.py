@@ -13,7 +13,8 @@ from torch import Tensor
 from ..engine.run import Run
 from ..errors import SamplingFailed
 from ..request import SamplingOptions
-from .starting_noise import generators, starting_noise
+from .cuts import cut
+from .starting_noise import brightness, generators, starting_noise
 from .steps import DDIMSteps, DPMSolverSteps, Steps, noise_like
 from .turns import turned, turned_back, ways_of
 
@@ -121,6 +122,8 @@ def draw(
         if on_step is not None:
             on_step(number, drawing.denoiser.probability(clean)[:, 0])
     drawn = drawing.denoiser.probability(noisy).reshape(options.samples, pictures, size, size)
+    if steps.levels.lowest:
+        drawn = cut(drawn, brightness(options.samples, options.seed))
     return np.asarray(drawn.numpy(), dtype=np.float32)
 
 

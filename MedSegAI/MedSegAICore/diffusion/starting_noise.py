@@ -23,6 +23,17 @@ def generators(seed: int, samples: int) -> list[torch.Generator]:
     return [torch.Generator().manual_seed(int(state[0]) >> 1) for state in states]
 
 
+def brightness(samples: int, seed: int) -> Tensor:
+    """Return how bright the noise of each sample is in the middle (samples,), as a share 0..1 of all noise.
+
+    The shares are spread evenly. Those of the first samples are the same however many are drawn.
+    """
+    sequence = torch.quasirandom.SobolEngine(1, scramble=True, seed=seed)  # type: ignore[no-untyped-call]
+    # a share of 0 or 1 would be infinitely bright
+    shares: Tensor = sequence.draw(samples, dtype=torch.float64)[:, 0].clamp(1e-6, 1 - 1e-6)
+    return shares
+
+
 def starting_noise(chances: list[torch.Generator], size: int, seed: int) -> Tensor:
     """Return standard normal noise (samples, 1, size, size).
 
@@ -33,14 +44,11 @@ def starting_noise(chances: list[torch.Generator], size: int, seed: int) -> Tens
     size
         Side of the pictures [pixels].
     seed
-        Of the sequence; the first samples are the same however many are drawn.
+        Of their `brightness`.
     """
     noise: Tensor = torch.stack([torch.randn(1, size, size, generator=chance) for chance in chances])
     spot = _spot(size)
-    sequence = torch.quasirandom.SobolEngine(1, scramble=True, seed=seed)  # type: ignore[no-untyped-call]
-    evenly = sequence.draw(len(chances), dtype=torch.float64)
-    # a share of 0 or 1 would be infinitely bright
-    wanted = torch.special.ndtri(evenly.clamp(1e-6, 1 - 1e-6)).float().view(-1, 1, 1, 1)
+    wanted = torch.special.ndtri(brightness(len(chances), seed)).float().view(-1, 1, 1, 1)
     there: Tensor = (noise * spot).sum(dim=(1, 2, 3), keepdim=True)
     noise += (wanted - there) * spot
     return noise

@@ -39,7 +39,7 @@ class Steps(Scheduler):
         self.levels, self.prediction, self.bound = levels, prediction, bound
         self._kept = levels.kept.tolist()
         self._next: dict[int, int] = {}
-        self.set_timesteps(levels.steps)
+        self.set_timesteps(levels.steps - levels.lowest)
 
     def set_timesteps(self, num_inference_steps: int, device: str | torch.device | None = None) -> None:
         """Choose the number of steps; `timesteps` then holds where each begins."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -16,10 +15,10 @@ from torch import Tensor, nn
 
 from ..engine.run import Run
 from .average import MovingAverage
+from .journal import Journal
 from .state import load_state, save_state
 
 STATE_FILE = "state.pt"
-LOG_FILE = "log.jsonl"
 SAVE_EVERY_SECONDS = 60.0
 """Wall time between two states: what an interruption loses at most, beside the step it was in."""
 
@@ -102,6 +101,7 @@ def train(
                 saved = time.monotonic()
     finally:
         training.save(done)
+        training.journal.close()
     return {name: tensor.cpu() for name, tensor in training.average.tensors.items()}
 
 
@@ -112,6 +112,7 @@ class _Training:
         self._network, self._settings, self._described, self._folder = network, settings, described, folder
         self._optimizer = torch.optim.AdamW(network.parameters(), lr=settings.rate, weight_decay=settings.weight_decay)
         self.average = MovingAverage(network, settings.average)
+        self.journal = Journal(folder)
         self._losses: list[float] = []
         self._seconds = 0.0
 
@@ -154,10 +155,8 @@ class _Training:
         save_state(self._folder / STATE_FILE, self._described, done, parts)
         if not self._losses:
             return
-        mean = sum(self._losses) / len(self._losses)
-        line = {"step": done, "loss": mean, "steps": len(self._losses), "processor_seconds": round(self._seconds, 1)}
-        with (self._folder / LOG_FILE).open("a", encoding="utf-8") as log:
-            log.write(json.dumps(line) + "\n")
+        mean, rate = sum(self._losses) / len(self._losses), self._optimizer.param_groups[0]["lr"]
+        self.journal.write(done, loss=mean, rate=rate, steps=len(self._losses), processor_seconds=self._seconds)
         self._losses.clear()
 
 

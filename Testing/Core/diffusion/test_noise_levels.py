@@ -40,6 +40,17 @@ def test_a_run_begins_at_the_noisiest_step_and_has_steps_of_equal_length(count):
     assert lengths.max() - lengths.min() <= 1
 
 
+@pytest.mark.parametrize("count", [1, 3, 10, 500])
+def test_a_run_ends_at_the_lowest_level_that_was_learned(count):
+    grid = NoiseLevels(lowest=500).grid(count)
+    lengths = -np.diff([*grid, 499])
+    assert len(grid) == count
+    assert grid[0] == 999
+    assert lengths.max() - lengths.min() <= 1
+    with pytest.raises(InvalidRequest, match="1 to 500"):
+        NoiseLevels(lowest=500).grid(501)
+
+
 @pytest.mark.parametrize("count", [0, 1001])
 def test_a_run_of_no_step_or_more_than_were_trained_is_refused(count):
     with pytest.raises(InvalidRequest, match="1 to 1000"):

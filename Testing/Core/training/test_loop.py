@@ -11,6 +11,7 @@ from MedSegAICore.errors import Cancelled, WeightsMismatch
 from MedSegAICore.training import loop
 from MedSegAICore.training.average import MovingAverage
 from MedSegAICore.training.chance import batch_indices, step_generator, torch_generator
+from MedSegAICore.training.journal import LOG_FILE
 from MedSegAICore.training.loop import LoopSettings, rate_share, train
 from torch import nn
 
@@ -61,7 +62,7 @@ def test_a_training_that_fails_keeps_the_steps_before(tmp_path):
 def test_the_state_is_written_while_the_training_runs(tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "SAVE_EVERY_SECONDS", 0.0)
     trained(tmp_path)
-    lines = [json.loads(line) for line in (tmp_path / loop.LOG_FILE).read_text().splitlines()]
+    lines = [json.loads(line) for line in (tmp_path / LOG_FILE).read_text().splitlines()]
     assert [line["step"] for line in lines] == list(range(1, 13))
     assert all(line["loss"] > 0 for line in lines)
     assert loop.SAVE_EVERY_SECONDS <= 120
