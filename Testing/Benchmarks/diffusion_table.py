@@ -4,8 +4,8 @@
 
 RUNS holds the folders `diffusion`, `one_pass` and `dropout` that `MedSegAICore.training.diffusion` has written with
 equal settings. All methods see the same square in the middle of the slice, and a box only with `--box`. "level sets"
-cuts the soft mask of one pass at as many heights as there are samples, "level sets, eight ways" the mean of eight passes
-over the picture turned and mirrored; "dropout" draws by leaving features out.
+cuts the soft mask of one pass at as many heights as there are samples, "level sets, eight ways" the mean of eight
+passes over the picture turned and mirrored; "dropout" draws by leaving features out.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a training tells of itself while it runs: lines in a file, and curves for TensorBoard where that is installed."""
+"""What a training tells of itself while it runs: lines in a file, and curves where TensorBoard is installed."""
 
 from __future__ import annotations
 
