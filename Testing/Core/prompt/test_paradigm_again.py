@@ -132,15 +132,19 @@ def test_the_liver_of_the_phantom_takes_a_box_and_few_clicks(abdomen):
     assert curve.dice[-1] >= 0.8
 
 
+def asking_for_the_liver(spacing):
+    abdomen = abdomen_ct(0, spacing)
+    liver = abdomen.labels == next(label for label, name in abdomen.names.items() if name == "liver")
+    center = abdomen.image.geometry.to_ras(np.argwhere(liver).mean(axis=0)[::-1])[0]
+    return SegmentationRequest(abdomen.image, PromptTask((BoxPrompt(center, (150, 130, 120)), PointPrompt(center))))
+
+
 @pytest.mark.usefixtures("nothing_older_is_collected")
 @pytest.mark.slow
 def test_cancel_takes_effect_within_a_third_of_a_second():
-    abdomen = abdomen_ct(0, (1.8, 1.8, 4.0))
-    liver = abdomen.labels == next(label for label, name in abdomen.names.items() if name == "liver")
-    center = abdomen.image.geometry.to_ras(np.argwhere(liver).mean(axis=0)[::-1])[0]
-    prompts = BoxPrompt(center, (150, 130, 120)), PointPrompt(center)
-    request = SegmentationRequest(abdomen.image, PromptTask(prompts))
-    abdomen.image.canonical().fingerprint  # noqa: B018  known before the clock starts
+    request = asking_for_the_liver((1.8, 1.8, 4.0))
+    request.image.canonical().fingerprint  # noqa: B018  known before the clock starts
+    Engine().segment(asking_for_the_liver((6.0, 6.0, 8.0)))  # and everything is imported
     moments = []
     cancel = CancelToken()
 
