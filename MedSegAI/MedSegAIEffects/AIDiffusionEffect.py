@@ -80,7 +80,7 @@ Not a medical device. Check every result."""
 
     def showSession(self):
         super().showSession()
-        if self.session is not None and self.panel.canRun:
+        if self.session is not None and self.panel.model.canRun:
             self.session.foresee(self.panel.plane)
 
     def processInteractionEvents(self, callerInteractor, eventId, viewWidget):

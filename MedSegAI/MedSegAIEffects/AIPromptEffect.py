@@ -66,7 +66,7 @@ Not a medical device. Check every result."""
 
     def activate(self):
         super().activate()
-        if self.panel.canRun:
+        if self.panel.model.canRun:
             self.session.askRestored()
 
     def deactivate(self):
@@ -82,7 +82,7 @@ Not a medical device. Check every result."""
         self._mouse.tool, self._mouse.radius = parameters.text("Tool"), parameters.number("Radius")
         self._mouse.positive = not parameters.flag("Outside")
         self.session.turnTo(node.GetSegmentationNode(), node.GetSelectedSegmentID(), volumeNode)
-        if self.panel.canRun:
+        if self.panel.model.canRun:
             self.session.use(readSettings(parameters, volumeNode))
 
     def processInteractionEvents(self, callerInteractor, eventId, viewWidget):
@@ -139,8 +139,8 @@ Not a medical device. Check every result."""
 
     def _mayEdit(self):
         """Ask about a hidden segment; after a dialog the click is lost, because the mouse has moved."""
-        if not self.panel.canRun:
-            self.session.say(self.panel.modelState)
+        if not self.panel.model.canRun:
+            self.session.say(self.panel.model.state)
             return False
         effect = self.scriptedEffect
         return effect.confirmCurrentSegmentVisible() == effect.ConfirmedWithoutDialog

@@ -7,9 +7,7 @@ from slicer.i18n import tr as _
 
 from .diffusion_settings import ALL_SLICES, ONE_SLICE, SEGMENT
 from .duration import duration
-from .list_widgets import refill, setIndex
-from .model_choice import modelChoices
-from .model_offer import ModelOffer
+from .model_chooser import ModelChooser
 from .prompt_settings import BOX, POINT
 from .resources import resourcePath
 from .view_choice import ViewChoice
@@ -27,23 +25,18 @@ class DiffusionPanel:
     """
 
     def __init__(self, parameters, onModelsChange):
-        self._parameters, self._models = parameters, {}
+        self._parameters = parameters
         self.widget = slicer.util.loadUI(resourcePath("UI/AIDiffusion.ui"))
         self.ui = slicer.util.childWidgetVariables(self.widget)
         self.view = ViewChoice(self.ui.diffusionViewSelector, parameters)
-        self.offer = ModelOffer(self.ui.diffusionModelStateLabel, onModelsChange)
+        selector, label = self.ui.diffusionModelSelector, self.ui.diffusionModelStateLabel
+        self.model = ModelChooser("diffusion", selector, label, parameters, onModelsChange)
+        self.offer = self.model.offer
         self._bind()
 
     def setModels(self):
         """List the models as they are on this computer now."""
-        self._models = modelChoices("diffusion")
-        refill(self.ui.diffusionModelSelector, [choice.title for choice in self._models.values()])
-
-    @property
-    def canRun(self):
-        """Whether the chosen model can run on this computer."""
-        choice = self._choice
-        return choice is not None and choice.isReady
+        self.model.refresh()
 
     @property
     def plane(self):
@@ -55,7 +48,7 @@ class DiffusionPanel:
         ui, seconds = self.ui, session.predictedSeconds
         self._parameters.show()
         self.view.show()
-        self._showModel()
+        self.model.show()
         self._showAnswer(session)
         self._showButtons(session)
         ui.diffusionTimeLabel.visible = seconds is not None and not session.isBusy
@@ -65,13 +58,8 @@ class DiffusionPanel:
         ui.diffusionProgressBar.value = round(100 * fraction)
         ui.diffusionStatusLabel.text = session.message or (text if session.isSlow else "") or self._hint(session)
 
-    @property
-    def _choice(self):
-        return self._models.get(self._parameters.text("Model"))
-
     def _bind(self):
         ui, bind = self.ui, self._parameters
-        ui.diffusionModelSelector.connect("currentIndexChanged(int)", self._chooseModel)
         bind.bindButtons(
             {SEGMENT: ui.aroundSegmentButton, BOX: ui.aroundBoxButton, POINT: ui.aroundPointButton}, "Around"
         )
@@ -109,15 +97,6 @@ class DiffusionPanel:
             {"entropy": _("Entropy [bits]"), "deviation": _("Standard deviation")},
         )
 
-    def _chooseModel(self, index):
-        self._parameters.set("Model", list(self._models)[index])
-
-    def _showModel(self):
-        names, name = list(self._models), self._parameters.text("Model")
-        setIndex(self.ui.diffusionModelSelector, names.index(name) if name in names else -1)
-        choice = self._choice
-        self.offer.show(choice, choice.state if choice else _("This model is not in the catalogue."))
-
     def _showAnswer(self, session):
         ui, answer = self.ui, session.answer if not session.isBusy else None
         slider, isShown = ui.diffusionCandidateSlider, answer is not None
@@ -134,9 +113,9 @@ class DiffusionPanel:
         ui, hasAnswer = self.ui, session.answer is not None and not session.isBusy
         kinds = {ui.aroundBoxButton: "box", ui.aroundPointButton: "point", ui.diffusionRegionButton: "box"}
         for tool, kind in kinds.items():
-            tool.enabled = self.canRun and self._choice.takes(kind)
+            tool.enabled = self.model.canTake(kind)
         ui.diffusionUndoButton.enabled = ui.diffusionClearButton.enabled = session.promptCount > 0
-        ui.drawMasksButton.enabled = session.canDraw and self.canRun
+        ui.drawMasksButton.enabled = session.canDraw and self.model.canRun
         ui.cancelDiffusionButton.enabled = session.isBusy
         ui.applyDiffusionButton.enabled = session.canApply
         ui.addCandidatesButton.enabled = ui.uncertaintyButton.enabled = hasAnswer

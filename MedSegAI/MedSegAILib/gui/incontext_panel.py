@@ -9,9 +9,8 @@ from slicer.i18n import tr as _
 
 from .duration import duration
 from .incontext_settings import BEST, NO_TASK
-from .list_widgets import RowFiller, currentRow, refill, setIndex
-from .model_choice import modelChoices
-from .model_offer import ModelOffer
+from .list_widgets import RowFiller, currentRow
+from .model_chooser import ModelChooser
 from .resources import resourcePath
 from .view_choice import ViewChoice
 
@@ -28,23 +27,18 @@ class InContextPanel:
     """
 
     def __init__(self, parameters, onModelsChange):
-        self._parameters, self._models, self._rows = parameters, {}, RowFiller()
+        self._parameters, self._rows = parameters, RowFiller()
         self.widget = slicer.util.loadUI(resourcePath("UI/AIInContext.ui"))
         self.ui = slicer.util.childWidgetVariables(self.widget)
         self.view = ViewChoice(self.ui.viewSelector, parameters)
-        self.offer = ModelOffer(self.ui.contextModelStateLabel, onModelsChange)
+        selector, label = self.ui.contextModelSelector, self.ui.contextModelStateLabel
+        self.model = ModelChooser("incontext", selector, label, parameters, onModelsChange)
+        self.offer = self.model.offer
         self._bind()
 
     def setModels(self):
         """List the models as they are on this computer now."""
-        self._models = modelChoices("incontext")
-        refill(self.ui.contextModelSelector, [choice.title for choice in self._models.values()])
-
-    @property
-    def canRun(self):
-        """Whether the chosen model can run on this computer."""
-        choice = self._choice
-        return choice is not None and choice.isReady
+        self.model.refresh()
 
     @property
     def selectedTask(self):
@@ -81,13 +75,8 @@ class InContextPanel:
         ui.contextProgressBar.value = round(100 * fraction)
         ui.contextStatusLabel.text = session.message or (text if session.isSlow else "") or _hint(session)
 
-    @property
-    def _choice(self):
-        return self._models.get(self._parameters.text("Model"))
-
     def _bind(self):
         ui, bind = self.ui, self._parameters
-        ui.contextModelSelector.connect("currentIndexChanged(int)", self._chooseModel)
         bind.bindSlider(ui.contextThresholdSlider, "Threshold")
         for name, slider in self._sliders().items():
             bind.bindSlider(slider, name.capitalize())
@@ -118,14 +107,9 @@ class InContextPanel:
             "candidates": ui.candidatesSlider,
         }
 
-    def _chooseModel(self, index):
-        self._parameters.set("Model", list(self._models)[index])
-
     def _showModel(self):
-        names, name, ui = list(self._models), self._parameters.text("Model"), self.ui
-        setIndex(ui.contextModelSelector, names.index(name) if name in names else -1)
-        choice = self._choice
-        self.offer.show(choice, choice.state if choice else _("This model is not in the catalogue."))
+        self.model.show()
+        ui, choice = self.ui, self.model.chosen
         isNetwork = choice is not None and bool(choice.spec.architecture)
         for widget in (*self._sliders().values(), ui.combineSelector, ui.secondPassCheckBox, ui.fuseAxesCheckBox):
             widget.enabled = isNetwork
@@ -163,7 +147,7 @@ class InContextPanel:
         ui.removeContextButton.enabled = bool(shelf.notes) and isFree
         ui.startPromptButton.visible = shelf.isEmpty
         ui.startPromptButton.enabled = session.canAdd
-        ui.segmentSliceButton.enabled = ui.segmentVolumeButton.enabled = session.canSegment and self.canRun
+        ui.segmentSliceButton.enabled = ui.segmentVolumeButton.enabled = session.canSegment and self.model.canRun
         ui.cancelContextButton.enabled = session.isBusy
         ui.applyContextButton.enabled = session.canApply
         ui.acceptSliceButton.enabled = session.canAdd and session.answer is not None

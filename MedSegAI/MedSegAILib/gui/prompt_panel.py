@@ -5,8 +5,7 @@ from __future__ import annotations
 import slicer
 from slicer.i18n import tr as _
 
-from .model_choice import modelChoices
-from .model_offer import ModelOffer
+from .model_chooser import ModelChooser
 from .prompt_settings import BOX, LASSO, POINT, SCRIBBLE
 from .resources import resourcePath
 
@@ -26,30 +25,13 @@ class PromptPanel:
         self._parameters = parameters
         self.widget = slicer.util.loadUI(resourcePath("UI/AIPrompt.ui"))
         self.ui = slicer.util.childWidgetVariables(self.widget)
-        self._models = {}
-        self.offer = ModelOffer(self.ui.modelStateLabel, onModelsChange)
+        self.model = ModelChooser("prompt", self.ui.modelSelector, self.ui.modelStateLabel, parameters, onModelsChange)
+        self.offer = self.model.offer
         self._bind()
 
     def setModels(self):
         """List the models as they are on this computer now."""
-        wasBlocked = self.ui.modelSelector.blockSignals(True)
-        self._models = modelChoices("prompt")
-        self.ui.modelSelector.clear()
-        for name, choice in self._models.items():
-            self.ui.modelSelector.addItem(choice.title, name)
-        self.ui.modelSelector.blockSignals(wasBlocked)
-
-    @property
-    def canRun(self):
-        """Whether the chosen model can run on this computer."""
-        choice = self._models.get(self._parameters.text("Model"))
-        return choice is not None and choice.isReady
-
-    @property
-    def modelState(self):
-        """What there is to know about the chosen model."""
-        choice = self._models.get(self._parameters.text("Model"))
-        return choice.state if choice is not None else _("This model is not in the catalogue.")
+        self.model.refresh()
 
     def show(self, session):
         """Bring the widgets up to date with the scene and with what goes on."""
@@ -59,7 +41,7 @@ class PromptPanel:
         window = session.usedWindow or session.settings.window
         ui.windowLabel.text = f"{window.lower:.5g} … {window.upper:.5g}" if window is not None else ""
         ui.undoPromptButton.enabled = ui.clearPromptsButton.enabled = session.promptCount > 0
-        ui.propagateButton.enabled = self.canRun and not session.isBusy and self._mayPropagate(session)
+        ui.propagateButton.enabled = self.model.canRun and not session.isBusy and self._mayPropagate(session)
         ui.allFramesButton.enabled = ui.propagateButton.enabled and session.hasFrames
         ui.undoFramesButton.visible = session.frames.canUndo
         ui.undoFramesButton.enabled = not session.isBusy
@@ -73,7 +55,6 @@ class PromptPanel:
 
     def _bind(self):
         ui, bind = self.ui, self._parameters
-        ui.modelSelector.connect("currentIndexChanged(int)", self._chooseModel)
         bind.bindButtons(
             {
                 POINT: ui.pointToolButton,
@@ -103,17 +84,9 @@ class PromptPanel:
             {"replace": _("Replace the segment"), "add": _("Add to the segment"), "subtract": _("Remove from it")},
         )
 
-    def _chooseModel(self, index):
-        self._parameters.set("Model", list(self._models)[index])
-
     def _showModel(self):
-        name = self._parameters.text("Model")
-        choice, ui = self._models.get(name), self.ui
-        names = list(self._models)
-        wasBlocked = ui.modelSelector.blockSignals(True)
-        ui.modelSelector.currentIndex = names.index(name) if name in names else -1
-        ui.modelSelector.blockSignals(wasBlocked)
-        self.offer.show(choice, self.modelState)
+        ui = self.ui
+        self.model.show()
         kinds = {
             "point": (ui.pointToolButton,),
             "box": (ui.boxToolButton, ui.regionButton),
@@ -123,7 +96,7 @@ class PromptPanel:
         }
         for kind, widgets in kinds.items():
             for widget in widgets:
-                widget.enabled = self.canRun and choice.takes(kind)
+                widget.enabled = self.model.canTake(kind)
 
     def _mayPropagate(self, session):
         return session.promptCount > 0 or self._parameters.flag("FromSegment")
