@@ -1,4 +1,4 @@
-"""The list of a paradigm's models in an effect: which is chosen, whether it can run, and what there is to know of it."""
+"""The list of a paradigm's models in an effect: which is chosen, whether it can run, and what is known of it."""
 
 from __future__ import annotations
 
