@@ -60,15 +60,11 @@ class NoiseLevels:
         Number of time steps of the training.
     settings
         Arguments of the schedule by name.
-    lowest
-        The network was trained on this time step and noisier ones. What is still open there is not drawn by taking off
-        noise but by `cuts`; 0 leaves nothing open.
     """
 
     schedule: str = SHIFTED_COSINE
     steps: int = 1000
     settings: tuple[tuple[str, float], ...] = ()
-    lowest: int = 0
 
     @property
     def kept(self) -> Float64:
@@ -78,7 +74,7 @@ class NoiseLevels:
             return np.asarray(levels[2], dtype=np.float64)
         return np.asarray(np.cumprod(1.0 - np.asarray(levels, dtype=np.float64)), dtype=np.float64)
 
-    def grid(self, count: int) -> tuple[int, ...]:
+    def grid(self, count: int, lowest: int = 0) -> tuple[int, ...]:
         """Return `count` time steps from the noisiest one to `lowest`, as equal in length as whole numbers can be.
 
         Each step ends where the next one begins, and the last one at the clean mask that is expected there; the first
@@ -87,11 +83,11 @@ class NoiseLevels:
         Raises
         ------
         InvalidRequest
-            There are more steps than the network was trained with, or none.
+            There are more steps than there are noise levels down to there, or none.
         """
-        taught = self.steps - self.lowest
-        if not 1 <= count <= taught:
+        most = self.steps - lowest
+        if not 1 <= count <= most:
             message = f"{count} steps are asked for."
-            raise InvalidRequest(message, f"Choose 1 to {taught} steps.")
-        begins = [self.lowest + round(number * taught / count) - 1 for number in range(count, 0, -1)]
+            raise InvalidRequest(message, f"Choose 1 to {most} steps.")
+        begins = [lowest + round(number * most / count) - 1 for number in range(count, 0, -1)]
         return tuple(begins)

@@ -120,11 +120,18 @@ def draw(
             raise SamplingFailed(message)
         noisy, clean = _moved(steps, said, timestep, noisy, chances, pictures)
         if on_step is not None:
-            on_step(number, drawing.denoiser.probability(clean)[:, 0])
-    drawn = drawing.denoiser.probability(noisy).reshape(options.samples, pictures, size, size)
-    if steps.levels.lowest:
-        drawn = cut(drawn, brightness(options.samples, options.seed))
+            on_step(number, _masks(drawing, steps, clean))
+    drawn = _masks(drawing, steps, noisy).reshape(options.samples, pictures, size, size)
     return np.asarray(drawn.numpy(), dtype=np.float32)
+
+
+def _masks(drawing: Drawing, steps: Steps, clean: Tensor) -> Tensor:
+    """Return the masks (samples * pictures, size, size) that are expected, with what is open in them cut."""
+    expected = drawing.denoiser.probability(clean)[:, 0]
+    if not steps.lowest:
+        return expected
+    bright = brightness(drawing.options.samples, drawing.options.seed)
+    return cut(expected, bright.repeat_interleave(len(drawing.conditions)))
 
 
 def _said(drawing: Drawing, noisy: Tensor, start: int, timestep: int) -> Tensor:
@@ -170,11 +177,11 @@ def _moved(
 
 def steps_for(options: SamplingOptions, plain: Steps) -> Steps:
     """Return the steps of the solver that is asked for, over the noise levels of `plain`."""
-    levels, prediction, bound = plain.levels, plain.prediction, plain.bound
+    settings = plain.levels, plain.prediction, plain.bound, plain.lowest
     steps: Steps
     if options.solver == "dpm_solver":
-        steps = DPMSolverSteps(levels, prediction, bound)
+        steps = DPMSolverSteps(*settings)
     else:
-        steps = DDIMSteps(levels, prediction, bound, eta=float(options.solver == "ddpm"))
+        steps = DDIMSteps(*settings, eta=float(options.solver == "ddpm"))
     steps.set_timesteps(options.steps)
     return steps

@@ -32,18 +32,27 @@ class Steps(Scheduler):
         What the network says.
     bound
         Largest value of a clean mask, to which estimates of it are clipped; None does not clip.
+    lowest
+        Time step to which noise is taken off step by step. What is still open there is not drawn by taking off more,
+        but by `cuts`; 0 leaves nothing open.
     """
 
-    def __init__(self, levels: NoiseLevels, prediction: Prediction = "sample", bound: float | None = 1.0) -> None:
+    def __init__(
+        self,
+        levels: NoiseLevels,
+        prediction: Prediction = "sample",
+        bound: float | None = 1.0,
+        lowest: int = 0,
+    ) -> None:
         super().__init__(levels.steps, levels.schedule, **dict(levels.settings))
-        self.levels, self.prediction, self.bound = levels, prediction, bound
+        self.levels, self.prediction, self.bound, self.lowest = levels, prediction, bound, lowest
         self._kept = levels.kept.tolist()
         self._next: dict[int, int] = {}
-        self.set_timesteps(levels.steps - levels.lowest)
+        self.set_timesteps(levels.steps - lowest)
 
     def set_timesteps(self, num_inference_steps: int, device: str | torch.device | None = None) -> None:
         """Choose the number of steps; `timesteps` then holds where each begins."""
-        grid = self.levels.grid(num_inference_steps)
+        grid = self.levels.grid(num_inference_steps, self.lowest)
         self.num_inference_steps = num_inference_steps
         self.timesteps = torch.tensor(grid, device=device)
         self._next = dict(zip(grid, (*grid[1:], -1), strict=True))
@@ -83,7 +92,7 @@ class DDIMSteps(Steps):
 
     Parameters
     ----------
-    levels, prediction, bound
+    levels, prediction, bound, lowest
         As for `Steps`.
     eta
         Share of the noise that is drawn anew.
@@ -94,9 +103,10 @@ class DDIMSteps(Steps):
         levels: NoiseLevels,
         prediction: Prediction = "sample",
         bound: float | None = 1.0,
+        lowest: int = 0,
         eta: float = 0.0,
     ) -> None:
-        super().__init__(levels, prediction, bound)
+        super().__init__(levels, prediction, bound, lowest)
         self.eta = eta
 
     def step(

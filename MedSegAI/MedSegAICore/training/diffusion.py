@@ -40,9 +40,6 @@ FRACTIONS = {"training": 0.7, "validation": 0.1, "test": 0.2}
 
 DROPOUT = 0.1
 
-LOWEST = 500
-"""Noise levels below it are not learned: on the people for validation masks drawn to the end fit the raters less."""
-
 
 @dataclass(frozen=True)
 class RaterTask:
@@ -86,7 +83,7 @@ def rater_loss(slices: RaterSlices, task: RaterTask, levels: NoiseLevels) -> Cal
             timesteps = torch.zeros(len(mask), dtype=torch.long, device=device)
             return functional.binary_cross_entropy_with_logits(network.logits(condition, timesteps).float(), mask)
         chance = torch_generator(task.seed, step)
-        timesteps = torch.randint(levels.lowest, levels.steps, (len(mask),), generator=chance).to(device)
+        timesteps = torch.randint(levels.steps, (len(mask),), generator=chance).to(device)
         noise = torch.randn(mask.shape, generator=chance).to(device)
         return denoising_loss(inferer, network, condition, mask, noise, timesteps)
 
@@ -132,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     dataset = load_dataset(asked.dataset, asked.data_folder)
     subjects = subject_split(dataset.subjects, FRACTIONS, COMMITTED_SEED)["training"]
     slices = read_slices(dataset, asked.label, subjects)
-    levels, architecture = NoiseLevels(lowest=asked.lowest), replace(SHIPPED, prediction=asked.prediction)
+    levels, architecture = NoiseLevels(), replace(SHIPPED, prediction=asked.prediction)
     network = network_for(task, architecture)
     settings = LoopSettings(asked.steps, rate=asked.rate, device=asked.device, half=asked.half)
     described: dict[str, Any] = asdict(task) | {"architecture": _plain(network.architecture), "levels": _plain(levels)}
@@ -161,7 +158,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rate", type=float, default=1e-3, help="learning rate")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--null", type=float, default=0.0, help="share of examples without conditions, for guidance")
-    parser.add_argument("--lowest", type=int, default=LOWEST, help="lowest of the 1000 noise levels that is learned")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--half", action="store_true", help="compute in bfloat16")
     return parser

@@ -65,7 +65,7 @@ def test_consensus_doubt_and_probability_are_loaded_and_reported(host, logic, no
 
 def test_cancel_ends_the_run_and_leaves_the_label_map_alone(host, logic, node):
     labels = output(host, node, "labelMap", "LabelMap")
-    node.SetParameterAsInt("steps", 1000)
+    node.SetParameterAsInt("steps", 500)
     logic.Apply(node, False)
     deadline = time.monotonic() + 90
     while node.IsBusy():

@@ -21,10 +21,10 @@ class Undecided:
     size, device, any_way_up = 8, "cpu", False
 
     def __init__(self, lowest: int) -> None:
-        self.levels = NoiseLevels(lowest=lowest)
+        self.lowest = lowest
 
     def steps(self, options):
-        return steps_for(options, DDIMSteps(self.levels))
+        return steps_for(options, DDIMSteps(NoiseLevels(), lowest=self.lowest))
 
     def predict(self, noisy, _condition, _timestep):
         return (2 * SOFT - 1).expand(noisy.shape)
@@ -41,7 +41,8 @@ def drawn(lowest: int, samples: int = 16) -> torch.Tensor:
 def test_a_pixel_is_inside_the_share_of_the_samples_that_is_its_probability() -> None:
     masks = drawn(500)
     assert torch.equal(masks[:, 0], masks[:, 1])
-    assert ((masks[:, 0] > 0.5).float().mean(dim=0) - SOFT[0]).abs().max() <= 1 / 16
+    assert ((masks[:, 0] > 0.5).float().mean(dim=0) - SOFT[0]).abs().max() <= 0.1
+    assert (masks[:, 0].mean(dim=0) - SOFT[0]).abs().max() < 0.08
 
 
 def test_a_sample_whose_noise_is_bright_in_the_middle_keeps_more() -> None:
@@ -51,7 +52,7 @@ def test_a_sample_whose_noise_is_bright_in_the_middle_keeps_more() -> None:
     assert torch.equal(sizes[bright.argsort()], sizes.sort().values)
 
 
-def test_nothing_is_cut_where_the_network_learned_to_take_off_all_noise() -> None:
+def test_nothing_is_cut_where_all_noise_is_taken_off() -> None:
     assert torch.allclose(drawn(0), SOFT.expand(16, 2, 8, 8), atol=1e-5)
 
 

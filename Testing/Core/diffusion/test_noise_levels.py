@@ -41,14 +41,14 @@ def test_a_run_begins_at_the_noisiest_step_and_has_steps_of_equal_length(count):
 
 
 @pytest.mark.parametrize("count", [1, 3, 10, 500])
-def test_a_run_ends_at_the_lowest_level_that_was_learned(count):
-    grid = NoiseLevels(lowest=500).grid(count)
+def test_a_run_ends_at_the_lowest_level_that_is_asked_for(count):
+    grid = NoiseLevels().grid(count, 500)
     lengths = -np.diff([*grid, 499])
     assert len(grid) == count
     assert grid[0] == 999
     assert lengths.max() - lengths.min() <= 1
     with pytest.raises(InvalidRequest, match="1 to 500"):
-        NoiseLevels(lowest=500).grid(501)
+        NoiseLevels().grid(501, 500)
 
 
 @pytest.mark.parametrize("count", [0, 1001])
