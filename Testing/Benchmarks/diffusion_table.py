@@ -74,6 +74,14 @@ def read_slice(case: Case) -> Slice:
     return Slice(f"{case.subject}/{case.name}", case.subject, spread, raters)
 
 
+def slices_of(part: str, most: int | None) -> list[Slice]:
+    """Return the slices of one part of the people, or of so many of them."""
+    dataset = load_dataset("ct_lung_nodules_4raters", DATA)
+    people = subject_split(dataset.subjects, FRACTIONS)[part]
+    people = capped_subjects(people, most) if most else people
+    return [one for one in map(read_slice, dataset.only(people).cases) if one.raters.any()]
+
+
 def middle(shape: tuple[int, int], size: int) -> tuple[slice, slice]:
     rows, columns = ((length - size) // 2 for length in shape)
     return slice(rows, rows + size), slice(columns, columns + size)
@@ -88,15 +96,14 @@ def seen(one: Slice, size: int, with_box: bool) -> Picture:
     return Picture(one.image[cut], told[cut])
 
 
-def network_in(folder: Path) -> MaskDenoiser:
-    header = read_header(folder / "model.safetensors")
-    network = MaskDenoiser(header.architecture, noisy=1 if folder.name == "diffusion" else 0)
-    fit_checkpoint(network, {**read_checkpoint(folder / "model.safetensors")}, folder.name)
+def network_in(file: Path, noisy: int) -> MaskDenoiser:
+    network = MaskDenoiser(read_header(file).architecture, noisy)
+    fit_checkpoint(network, {**read_checkpoint(file)}, file.name)
     return network.eval()
 
 
-def by_diffusion(folder: Path, options: SamplingOptions) -> tuple[Method, int]:
-    header, network = read_header(folder / "model.safetensors"), network_in(folder)
+def by_diffusion(file: Path, options: SamplingOptions) -> tuple[Method, int]:
+    header, network = read_header(file), network_in(file, noisy=1)
     denoiser = SmallDenoiser("diffusion", "", "cpu", header.size, None, header.levels, network)
 
     def method(picture: Picture, seed: int) -> Float32:
@@ -114,8 +121,8 @@ def in_one_pass(network: MaskDenoiser, picture: Picture, ways: list[int]) -> Flo
     return turned_back(logits.sigmoid(), ways)[:, 0].numpy()
 
 
-def by_level_sets(folder: Path, samples: int, ways: int = 1) -> Method:
-    network = network_in(folder)
+def by_level_sets(file: Path, samples: int, ways: int = 1) -> Method:
+    network = network_in(file, noisy=0)
 
     def method(picture: Picture, _seed: int) -> Float32:
         soft = in_one_pass(network, picture, list(range(ways))).mean(axis=0)
@@ -125,8 +132,8 @@ def by_level_sets(folder: Path, samples: int, ways: int = 1) -> Method:
     return method
 
 
-def by_dropout(folder: Path, samples: int) -> Method:
-    network = network_in(folder)
+def by_dropout(file: Path, samples: int) -> Method:
+    network = network_in(file, noisy=0)
     for layer in network.modules():
         if isinstance(layer, torch.nn.Dropout):
             layer.train()
@@ -177,10 +184,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, help="JSON file with all values")
     asked = parser.parse_args()
-    dataset = load_dataset("ct_lung_nodules_4raters", DATA)
-    people = subject_split(dataset.subjects, FRACTIONS)[asked.part]
-    people = capped_subjects(people, asked.most) if asked.most else people
-    slices = [one for one in map(read_slice, dataset.only(people).cases) if one.raters.any()]
+    slices = slices_of(asked.part, asked.most)
     methods, size = methods_in(asked)
     values: dict[str, list[dict[str, float]]] = {name: [] for name in methods}
     for number, one in enumerate(slices):
@@ -193,15 +197,18 @@ def main() -> None:
 
 def methods_in(asked: argparse.Namespace) -> tuple[dict[str, Method], int]:
     methods, size = {}, 64
+    diffusion, one_pass, dropout = (
+        asked.runs / name / "model.safetensors" for name in ("diffusion", "one_pass", "dropout")
+    )
     for solver in asked.solvers:
         for steps in asked.steps:
             options = SamplingOptions(asked.samples, steps, solver=solver)
-            methods[f"{solver}, {steps} steps"], size = by_diffusion(asked.runs / "diffusion", options)
-    if (asked.runs / "one_pass" / "model.safetensors").is_file():
-        methods["level sets"] = by_level_sets(asked.runs / "one_pass", asked.samples)
-        methods["level sets, eight ways"] = by_level_sets(asked.runs / "one_pass", asked.samples, WAYS)
-    if (asked.runs / "dropout" / "model.safetensors").is_file():
-        methods["dropout"] = by_dropout(asked.runs / "dropout", asked.samples)
+            methods[f"{solver}, {steps} steps"], size = by_diffusion(diffusion, options)
+    if one_pass.is_file():
+        methods["level sets"] = by_level_sets(one_pass, asked.samples)
+        methods["level sets, eight ways"] = by_level_sets(one_pass, asked.samples, WAYS)
+    if dropout.is_file():
+        methods["dropout"] = by_dropout(dropout, asked.samples)
     return methods, size
 
 
