@@ -49,7 +49,7 @@ def a_dialog(milliseconds: int) -> None:
 def test_a_thread_starves_while_the_application_is_idle(counter, idle) -> None:
     free = counter(lambda: time.sleep(0.3))
 
-    assert counter(lambda: idle(500)) < 0.05 * free
+    assert counter(lambda: idle(500)) < 0.2 * free  # 0.01 to 0.05, by what else the machine does
 
 
 def test_waiting_runs_timers_and_ends_when_the_condition_holds() -> None:
