@@ -82,7 +82,7 @@ def test_without_waiting_the_consensus_becomes_a_segment(logic, volume, roi, wai
 
 def test_a_run_is_stopped_and_what_goes_wrong_leaves_the_scene_as_it_was(logic, volume, roi, wait) -> None:
     before, errors, cancel = slicer.mrmlScene.GetNumberOfNodes(), [], CancelToken()
-    long = SamplingOptions(samples=200, steps=1000)
+    long = SamplingOptions(samples=200, steps=500)
 
     logic.startDiffusion(volume, [roi], onError=errors.append, options=long).cancel()
     wait(lambda: errors, PATIENCE)

@@ -9,7 +9,7 @@ from CLI.conftest import started
 
 def test_a_signal_to_stop_ends_the_run_and_writes_nothing(line, program, scan):
     before = sorted(scan.folder.iterdir())
-    running = started(program, *line, "--labelMap", scan.folder / "labels.nrrd", "--samples", 256, "--steps", 1000)
+    running = started(program, *line, "--labelMap", scan.folder / "labels.nrrd", "--samples", 256, "--steps", 500)
     running.send_signal(signal.SIGTERM)
     _, said = running.communicate(timeout=60)
     assert running.returncode == 1
