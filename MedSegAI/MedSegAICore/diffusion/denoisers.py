@@ -29,9 +29,9 @@ PIXEL_MM = 0.7
 """Side of a pixel of the shipped network [mm]. The set that it was trained on does not tell its own; lungs in CT have
 about this one."""
 
-OPEN_BELOW = 500
-"""Noise level at which the small network stops: on the people for validation, masks that were drawn on from there fit
-the raters less (see the card beside its weights)."""
+OPEN_BELOW = 0.5
+"""Share of the noise levels at which a small network stops: on the people for validation, masks that were drawn on from
+there fit the raters less (see the card beside its weights)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +81,10 @@ class SmallDenoiser(LoadedDenoiser):
 
     def steps(self, options: SamplingOptions) -> Steps:
         """Return the steps that are asked for."""
-        return steps_for(options, DDIMSteps(self.levels, self.network.architecture.prediction, lowest=OPEN_BELOW))
+        prediction = self.network.architecture.prediction
+        # under that much noise only a network that says the mask itself tells how probable each pixel is
+        lowest = round(OPEN_BELOW * self.levels.steps) if prediction == "sample" else 0
+        return steps_for(options, DDIMSteps(self.levels, prediction, lowest=lowest))
 
     def predict(self, noisy: Tensor, condition: Tensor, timestep: int) -> Tensor:
         """Return what the network says."""

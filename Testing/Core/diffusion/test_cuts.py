@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 from MedSegAICore.diffusion.cuts import cut
+from MedSegAICore.diffusion.denoisers import SmallDenoiser
 from MedSegAICore.diffusion.noise_levels import NoiseLevels
 from MedSegAICore.diffusion.sampling import Drawing, draw, steps_for
-from MedSegAICore.diffusion.starting_noise import brightness, generators, starting_noise
+from MedSegAICore.diffusion.starting_noise import brightness
 from MedSegAICore.diffusion.steps import DDIMSteps
 from MedSegAICore.engine.run import Run
+from MedSegAICore.networks.mask_denoiser import DenoiserArchitecture, MaskDenoiser
 from MedSegAICore.request import SamplingOptions
 
 SOFT = torch.linspace(0, 1, 64).reshape(1, 8, 8)
@@ -46,10 +48,8 @@ def test_a_pixel_is_inside_the_share_of_the_samples_that_is_its_probability() ->
 
 
 def test_a_sample_whose_noise_is_bright_in_the_middle_keeps_more() -> None:
-    sizes, noise = (drawn(500)[:, 0] > 0.5).sum(dim=(1, 2)), starting_noise(generators(2, 16), 8, 2)
-    spot = torch.exp(-0.5 * ((torch.arange(8) - 3.5) / (5 / 64 * 8)).square())
-    bright = (noise[:, 0] * spot[:, None] * spot).sum(dim=(1, 2))
-    assert torch.equal(sizes[bright.argsort()], sizes.sort().values)
+    sizes = (drawn(500)[:, 0] > 0.5).sum(dim=(1, 2))
+    assert torch.equal(sizes[brightness(16, 2).argsort()], sizes.sort().values)
 
 
 def test_nothing_is_cut_where_all_noise_is_taken_off() -> None:
@@ -60,3 +60,10 @@ def test_nothing_is_cut_where_all_noise_is_taken_off() -> None:
 def test_what_is_sure_stays_in_every_sample(probability) -> None:
     sure = torch.full((16, 1), probability)
     assert torch.equal(cut(sure, brightness(16, 0)).round(), sure)
+
+
+@pytest.mark.parametrize(("prediction", "lowest"), [("sample", 500), ("epsilon", 0), ("v_prediction", 0)])
+def test_only_a_network_that_says_the_mask_itself_leaves_anything_open(prediction, lowest) -> None:
+    network = MaskDenoiser(DenoiserArchitecture(channels=(16, 16, 16), head_channels=16, prediction=prediction))
+    denoiser = SmallDenoiser("tiny", "", "cpu", 16, None, NoiseLevels(), network)
+    assert denoiser.steps(SamplingOptions(2, 4)).lowest == lowest
