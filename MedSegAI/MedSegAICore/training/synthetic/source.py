@@ -21,9 +21,6 @@ _CANVAS = 1.25
 _TRIES = 8
 """Views of one body until another is drawn."""
 
-_GIVEN = 0.25
-"""Share of the bodies that are given ones, where there are any."""
-
 _SEEN_THROUGH = 0.12
 """Share of the examples that show another body behind theirs, as radiographs do."""
 
@@ -37,7 +34,7 @@ class SyntheticSource:
     Parameters
     ----------
     templates
-        Bodies that are shown as well, a share of the time; none are needed.
+        Bodies that are shown; without any they are drawn.
     """
 
     def __init__(self, templates: Sequence[Template] = ()) -> None:
@@ -71,7 +68,7 @@ class SyntheticSource:
 
     def _body(self, size: int, chance: np.random.Generator) -> Template:
         """Return one of the given bodies, or a drawn one."""
-        if self._templates and chance.random() < _GIVEN:
+        if self._templates:
             return self._templates[int(chance.integers(len(self._templates)))]
         return draw_template(round(_CANVAS * size), chance)
 

@@ -32,16 +32,14 @@ def test_an_empty_label_map_gives_nothing():
     assert not list(templates_of(np.zeros((8, 8, 8), np.uint16), 6))
 
 
-def test_given_bodies_are_shown_some_of_the_time():
+def test_given_bodies_are_shown_and_no_others():
     templates = tuple(templates_of(label_map(), 3))
-    given, drawn = SyntheticSource(templates), SyntheticSource()
-    examples = [given.draw(64, np.random.default_rng(seed)) for seed in range(30)]
+    source = SyntheticSource(templates)
+    examples = [source.draw(64, np.random.default_rng(seed)) for seed in range(10)]
     assert all(is_usable(example.mask) for example in examples)
-    others = [drawn.draw(64, np.random.default_rng(seed)) for seed in range(30)]
-    shown = [one.image.tobytes() != other.image.tobytes() for one, other in zip(examples, others, strict=True)]
-    assert any(shown)
-    again = SyntheticSource(templates).draw(64, np.random.default_rng(29))
+    again = SyntheticSource(templates).draw(64, np.random.default_rng(9))
     assert np.array_equal(again.image, examples[-1].image)
+    assert not np.array_equal(SyntheticSource().draw(64, np.random.default_rng(9)).mask, again.mask)
 
 
 def test_groups_without_label_maps_give_none_and_brains_belong_to_mr(shared):

@@ -1,0 +1,130 @@
+"""Questions as the interactive network is asked them: prompts, the adaptive model's answer, and a close view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from ..engine.cache import ByteBoundedCache
+from ..engine.run import Run
+from ..models.catalogue import load_catalogue
+from ..prompt.adaptive.guess import guessed
+from ..prompt.adaptive.segmenter import AdaptiveSegmenter
+from ..prompt.network_question import NetworkQuestion
+from ..prompt.segmenter import SliceImage
+from ..prompt.slice_view import SliceView
+from ..request import IntensityWindow
+from .example import MOST_TRIES, BoolArray, ExampleSource, Float32, one_part
+from .simulated_prompts import first_prompts
+
+PICTURE = 256
+"""Side of the pictures that are asked about [pixels]; the network is shown a view of them."""
+
+SPACING_MM = (0.4, 1.6)
+"""Distance of their pixels, drawn evenly on a logarithmic scale [mm]."""
+
+SURROUNDINGS = (1.2, 2.2)
+"""How much longer than box or guess the view of a question is, drawn evenly on a logarithmic scale."""
+
+FAR_SURROUNDINGS = (1.2, 5.0)
+"""The same where no box was drawn: the guess of a click may be a part of the structure."""
+
+WHOLE_STRUCTURES = 0.1
+"""Share of the structures of several parts that are asked for as a whole, not one part alone."""
+
+SEEN = 0.9
+"""Mostly a view that shows a smaller share of its structure is replaced by one that shows all."""
+
+REPLACED = 0.7
+"""Share of the views that are replaced then; the network must also know views that cut."""
+
+SMALLEST_AREA = 30
+"""A structure has at least as many pixels in its view."""
+
+LARGEST_PART = 0.9
+"""Share of a structure that its largest part has at least in its view."""
+
+LONGEST_CUT = 0.1
+"""Share of the view's frame that lies in the structure at most."""
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """What the network is shown first, and what is wanted.
+
+    Parameters
+    ----------
+    channels
+        (6, size, size) float32 as `PromptUNet.forward` takes them, without an answer before.
+    mask
+        (size, size) bool.
+    """
+
+    channels: Float32
+    mask: BoolArray
+
+
+class Asker:
+    """Asks about the examples of a source.
+
+    Parameters
+    ----------
+    source
+        Draws pictures and structures.
+    size
+        Side of the views [pixels].
+    """
+
+    def __init__(self, source: ExampleSource, size: int) -> None:
+        self._source, self._size = source, size
+        spec = load_catalogue()["adaptive"]
+        self._adaptive = AdaptiveSegmenter(spec.name, spec.capabilities, ByteBoundedCache(1))
+
+    def ask(self, chance: np.random.Generator) -> Question:
+        """Return a question that depends on `chance` alone.
+
+        Raises
+        ------
+        ValueError
+            The source draws nothing that can be asked about.
+        """
+        for _ in range(MOST_TRIES):  # seldom more than three
+            question = self._tried(chance)
+            if question is not None:
+                return question
+        message = "No view of the source's pictures shows a structure."
+        raise ValueError(message)
+
+    def _tried(self, chance: np.random.Generator) -> Question | None:
+        example = self._source.draw(PICTURE, chance)
+        mask = example.mask if chance.random() < WHOLE_STRUCTURES else one_part(example.mask, chance)
+        if not _can_be_learned(mask):
+            return None
+        prompts = first_prompts(mask, chance)
+        spacing = (float(np.exp(chance.uniform(*np.log(SPACING_MM)))),) * 2
+        image = SliceImage(example.image, spacing, IntensityWindow(0, 1), "picture")
+        guess = guessed(self._adaptive, image, prompts, Run())
+        question = NetworkQuestion(example.image, spacing, prompts, None, guess)
+        range_of_views = FAR_SURROUNDINGS if prompts.box_xyxy is None else SURROUNDINGS
+        factor = float(np.exp(chance.uniform(*np.log(range_of_views))))
+        view = question.view(factor)
+        if _share_seen(mask, view) < SEEN and chance.random() < REPLACED:
+            view = question.view_with(mask, factor)
+        seen = view.taken(mask.astype(np.float32), self._size, outside=0.0) > 0.5
+        return Question(question.channels(view, self._size), seen) if _can_be_learned(seen) else None
+
+
+def _share_seen(mask: BoolArray, view: SliceView) -> float:
+    shown = tuple(slice(max(first, 0), first + length) for first, length in zip(view.first, view.shape, strict=True))
+    return float(np.count_nonzero(mask[shown]) / np.count_nonzero(mask))
+
+
+def _can_be_learned(seen: BoolArray) -> bool:
+    """Return whether what a view shows of a structure is something that a person would point at there."""
+    frame = np.concatenate([seen[[0, -1]].ravel(), seen[1:-1, [0, -1]].ravel()])
+    parts, _ = ndimage.label(seen, np.ones((3, 3)))
+    sizes = np.bincount(parts.ravel())[1:]
+    area = int(sizes.sum())
+    return bool(area >= SMALLEST_AREA and sizes.max() >= LARGEST_PART * area and frame.mean() <= LONGEST_CUT)
