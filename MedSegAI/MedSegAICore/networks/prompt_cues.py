@@ -31,8 +31,8 @@ def cue_maps(channels: Tensor) -> Tensor:
     Parameters
     ----------
     channels
-        (b, 5, rows, columns): image of any scale, and 0..1 for what is in the box, marked inside, marked outside, and
-        in the answer before. What was not drawn is 0. Rows and columns are even.
+        (b, 5 or more, rows, columns): image of any scale, and 0..1 for what is in the box, marked inside, marked
+        outside, and in the answer before. What was not drawn is 0. Rows and columns are even.
     """
     image, box, positive, negative, previous = (channels.float()[:, at : at + 1] for at in range(5))
     normal = normalised(image)

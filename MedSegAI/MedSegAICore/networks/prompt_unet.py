@@ -85,7 +85,7 @@ class PromptUNet(nn.Module):
             outside, in the answer before, and in the guess of another model. What was not drawn is 0. Rows and
             columns are multiples of `architecture.multiple`.
         """
-        shown = torch.cat([cue_maps(channels[:, :5]), channels[:, 1:]], dim=1)
+        shown = torch.cat([cue_maps(channels), channels[:, 1:]], dim=1)
         maps = functional.pixel_unshuffle(shown, self.architecture.patch)
         maps = maps.contiguous(memory_format=torch.channels_last)
         skips = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from .click_box import bounding_box
 from .segmenter import Float32
 
 LEVELS = np.arange(-3.0, 2.25, 0.25)
@@ -27,17 +28,20 @@ def filling(logits: Float32, box_xyxy: NDArray[np.float64]) -> Float32:
     box_xyxy
         (4,) first and last column and row.
     """
-    drawn_first, drawn_last = box_xyxy[:2][::-1], box_xyxy[2:][::-1]
 
     def worth(level: float) -> float:
-        rows, columns = (np.flatnonzero((logits > level).any(axis=axis)) for axis in (1, 0))
-        if not len(rows):
+        inside = logits > level
+        if not inside.any():
             return -np.inf
-        first, last = np.array([rows[0], columns[0]]), np.array([rows[-1], columns[-1]])
-        common = np.maximum(np.minimum(last, drawn_last) - np.maximum(first, drawn_first) + 1, 0).prod()
-        both = (last - first + 1).prod() + (drawn_last - drawn_first + 1).prod() - common
-        return float(common / both) - _RELUCTANCE * abs(level)
+        found = bounding_box(inside)
+        sides = np.minimum(found[2:], box_xyxy[2:]) - np.maximum(found[:2], box_xyxy[:2]) + 1
+        common = float(np.maximum(sides, 0).prod())
+        return common / (_area(found) + _area(box_xyxy) - common) - _RELUCTANCE * abs(level)
 
     worths = [worth(level) for level in LEVELS]
     level = LEVELS[int(np.argmax(worths))] if max(worths) > -np.inf else 0.0
     return logits - np.float32(level)
+
+
+def _area(box_xyxy: NDArray[np.float64]) -> float:
+    return float((box_xyxy[2:] - box_xyxy[:2] + 1).prod())
