@@ -21,7 +21,7 @@ from ..engine.run import Run
 from ..models.catalogue import ModelSpec
 from ..models.loading import load_network
 from ..networks.prompt_unet import PromptUNet
-from .adaptive.guess import guessed
+from .adaptive.guess import guessed, guesser
 from .adaptive.segmenter import AdaptiveSegmenter
 from .box_fit import filling
 from .network_question import NEVER, NetworkQuestion
@@ -54,9 +54,8 @@ def build(
     network = PromptUNet()
     loaded = load_network(network, spec, weights, plan, cache)
     device = f"{plan.device}, float32"  # it is small, and half precision would cost more than it saves
-    adaptive = AdaptiveSegmenter(spec.name, spec.capabilities, cache)
     return InteractiveNetworkSegmenter(
-        spec.name, spec.capabilities, network.eval(), loaded.sha256, device, cache, adaptive
+        spec.name, spec.capabilities, network.eval(), loaded.sha256, device, cache, guesser(spec, cache)
     )
 
 

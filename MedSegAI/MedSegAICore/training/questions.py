@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..engine.cache import ByteBoundedCache
 from ..engine.run import Run
 from ..models.catalogue import load_catalogue
-from ..prompt.adaptive.guess import guessed
-from ..prompt.adaptive.segmenter import AdaptiveSegmenter
+from ..prompt.adaptive.guess import guessed, guesser
 from ..prompt.network_question import NetworkQuestion
 from ..prompt.segmenter import SliceImage
 from ..prompt.slice_view import SliceView
@@ -31,8 +31,8 @@ SURROUNDINGS = (1.2, 2.2)
 FAR_SURROUNDINGS = (1.2, 5.0)
 """The same where no box was drawn: the guess of a click may be a part of the structure."""
 
-WHOLE_STRUCTURES = 0.1
-"""Share of the structures of several parts that are asked for as a whole, not one part alone."""
+WHOLE_STRUCTURES = 0.35
+"""Share of the structures of several parts that are asked for as a whole, always with a box, not one part alone."""
 
 SEEN = 0.9
 """Mostly a view that shows a smaller share of its structure is replaced by one that shows all."""
@@ -44,7 +44,13 @@ SMALLEST_AREA = 30
 """A structure has at least as many pixels in its view."""
 
 LARGEST_PART = 0.9
-"""Share of a structure that its largest part has at least in its view."""
+"""Share of a structure that its largest part has at least in its view, where no box frames it."""
+
+SECOND_PART = 0.05
+"""A structure has several parts if the second has at least this share of it."""
+
+MOST_PARTS = 4
+"""A structure that is framed has at most so many parts; nobody draws a box around crumbs."""
 
 LONGEST_CUT = 0.1
 """Share of the view's frame that lies in the structure at most."""
@@ -79,8 +85,7 @@ class Asker:
 
     def __init__(self, source: ExampleSource, size: int) -> None:
         self._source, self._size = source, size
-        spec = load_catalogue()["adaptive"]
-        self._adaptive = AdaptiveSegmenter(spec.name, spec.capabilities, ByteBoundedCache(1))
+        self._adaptive = guesser(load_catalogue()["adaptive"], ByteBoundedCache(1))
 
     def ask(self, chance: np.random.Generator) -> Question:
         """Return a question that depends on `chance` alone.
@@ -99,10 +104,12 @@ class Asker:
 
     def _tried(self, chance: np.random.Generator) -> Question | None:
         example = self._source.draw(PICTURE, chance)
-        mask = example.mask if chance.random() < WHOLE_STRUCTURES else one_part(example.mask, chance)
-        if not _can_be_learned(mask):
+        part = one_part(example.mask, chance)
+        framed = chance.random() < WHOLE_STRUCTURES and _has_several_parts(example.mask)
+        mask = example.mask if framed else part
+        if not _can_be_learned(mask, framed=framed):
             return None
-        prompts = first_prompts(mask, chance)
+        prompts = first_prompts(mask, chance, framed=framed)
         spacing = (float(np.exp(chance.uniform(*np.log(SPACING_MM)))),) * 2
         image = SliceImage(example.image, spacing, IntensityWindow(0, 1), "picture")
         guess = guessed(self._adaptive, image, prompts, Run())
@@ -113,7 +120,9 @@ class Asker:
         if _share_seen(mask, view) < SEEN and chance.random() < REPLACED:
             view = question.view_with(mask, factor)
         seen = view.taken(mask.astype(np.float32), self._size, outside=0.0) > 0.5
-        return Question(question.channels(view, self._size), seen) if _can_be_learned(seen) else None
+        if not _can_be_learned(seen, framed=prompts.box_xyxy is not None):
+            return None
+        return Question(question.channels(view, self._size), seen)
 
 
 def _share_seen(mask: BoolArray, view: SliceView) -> float:
@@ -121,10 +130,22 @@ def _share_seen(mask: BoolArray, view: SliceView) -> float:
     return float(np.count_nonzero(mask[shown]) / np.count_nonzero(mask))
 
 
-def _can_be_learned(seen: BoolArray) -> bool:
-    """Return whether what a view shows of a structure is something that a person would point at there."""
+def _can_be_learned(seen: BoolArray, *, framed: bool) -> bool:
+    """Return whether what a view shows of a structure is something that a person would point at, or frame, there."""
     frame = np.concatenate([seen[[0, -1]].ravel(), seen[1:-1, [0, -1]].ravel()])
-    parts, _ = ndimage.label(seen, np.ones((3, 3)))
-    sizes = np.bincount(parts.ravel())[1:]
+    sizes = _sizes_of_parts(seen)
     area = int(sizes.sum())
-    return bool(area >= SMALLEST_AREA and sizes.max() >= LARGEST_PART * area and frame.mean() <= LONGEST_CUT)
+    if area < SMALLEST_AREA or frame.mean() > LONGEST_CUT:
+        return False
+    return len(sizes) <= MOST_PARTS if framed else bool(sizes[0] >= LARGEST_PART * area)
+
+
+def _has_several_parts(mask: BoolArray) -> bool:
+    sizes = _sizes_of_parts(mask)
+    return len(sizes) > 1 and bool(sizes[1] >= SECOND_PART * sizes.sum())
+
+
+def _sizes_of_parts(mask: BoolArray) -> NDArray[np.int64]:
+    """Return the pixels of each part, the largest first."""
+    parts, _ = ndimage.label(mask, np.ones((3, 3)))
+    return np.sort(np.bincount(parts.ravel())[1:])[::-1]

@@ -95,7 +95,7 @@ class _Drawing:
         return SlicePrompts(points, signs, self.box, self._strokes.get(True), self._strokes.get(False))
 
 
-def first_prompts(mask: BoolArray, chance: np.random.Generator) -> SlicePrompts:
+def first_prompts(mask: BoolArray, chance: np.random.Generator, *, framed: bool = False) -> SlicePrompts:
     """Return a box, one to three clicks, a scribble, or some of these together, in pixels of the picture.
 
     Parameters
@@ -104,11 +104,14 @@ def first_prompts(mask: BoolArray, chance: np.random.Generator) -> SlicePrompts:
         What is pointed at (rows, columns); not empty.
     chance
         Draws.
+    framed
+        A box takes part in any case: nothing else says that several parts are meant.
     """
     drawing, region = _Drawing(mask), _Region(mask)
-    kind = chance.choice(["box", "clicks", "scribble", "several"], p=[0.3, 0.35, 0.15, 0.2])
+    shares = (0.6, 0.0, 0.0, 0.4) if framed else (0.3, 0.35, 0.15, 0.2)
+    kind = chance.choice(["box", "clicks", "scribble", "several"], p=shares)
     several = kind == "several"
-    if kind == "box" or (several and chance.random() < 0.5):
+    if kind == "box" or (several and (framed or chance.random() < 0.5)):
         drawing.box = _box(region, chance)
     if kind == "clicks" or several:
         for _ in range(int(chance.choice([1, 2, 3], p=[0.7, 0.2, 0.1]))):

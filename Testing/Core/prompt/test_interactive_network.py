@@ -15,7 +15,7 @@ from MedSegAICore.geometry import VolumeGeometry
 from MedSegAICore.models.catalogue import load_catalogue
 from MedSegAICore.models.trained_file import write_trained
 from MedSegAICore.networks.prompt_unet import PromptArchitecture, PromptUNet
-from MedSegAICore.prompt.adaptive.segmenter import AdaptiveSegmenter
+from MedSegAICore.prompt.adaptive.guess import guesser
 from MedSegAICore.prompt.interactive_network import InteractiveNetworkSegmenter, build, expected_overlap
 from MedSegAICore.prompt.paradigm import segment_prompts
 from MedSegAICore.prompt.segmenter import SliceImage, SlicePrompts
@@ -50,8 +50,9 @@ def network():
 
 def segmenter_of(network, cache=None) -> InteractiveNetworkSegmenter:
     cache = cache or ByteBoundedCache(1 << 24)
-    adaptive = AdaptiveSegmenter("network", SPEC.capabilities, cache)
-    return InteractiveNetworkSegmenter("network", SPEC.capabilities, network, "hash", "cpu", cache, adaptive)
+    return InteractiveNetworkSegmenter(
+        "network", SPEC.capabilities, network, "hash", "cpu", cache, guesser(SPEC, cache)
+    )
 
 
 def slice_of(pixels, spacing=(1.0, 1.0), key="slice") -> SliceImage:
@@ -129,6 +130,15 @@ def test_a_box_that_follows_from_another_slice_does_not_decide_how_large_the_ans
         for follows in (False, True)
     )
     assert np.count_nonzero(following.probability > 0.5) > 1.2 * np.count_nonzero(drawn.probability > 0.5)
+
+
+def test_clicks_beyond_the_box_make_the_answer_larger_than_it():
+    network, box = Bright(), np.array([25.0, 30, 55, 60])
+    network.steepness.data.fill_(0.02)
+    beyond = clicks((20, 45), (60, 45), (40, 25), (40, 65), box_xyxy=box)
+    answer = segmenter_of(network).segment_slice(slice_of(graded_disc()), beyond, Run())
+    rows, columns = np.nonzero(answer.probability > 0.5)
+    np.testing.assert_allclose([columns.min(), rows.min(), columns.max(), rows.max()], (20, 25, 60, 65), atol=1)
 
 
 def test_the_network_is_shown_what_the_adaptive_model_answers(network):

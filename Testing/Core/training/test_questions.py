@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from MedSegAICore.training.example import SMALLEST_AREA as SMALLEST_PART
 from MedSegAICore.training.example import Example, one_part
-from MedSegAICore.training.questions import LARGEST_PART, LONGEST_CUT, SMALLEST_AREA, Asker
+from MedSegAICore.training.questions import LARGEST_PART, LONGEST_CUT, MOST_PARTS, SMALLEST_AREA, Asker
 from scipy import ndimage
 
 
@@ -56,9 +56,18 @@ def test_every_question_can_be_learned_from(asked):
         parts, _ = ndimage.label(question.mask, np.ones((3, 3)))
         sizes = np.bincount(parts.ravel())[1:]
         assert sizes.sum() >= SMALLEST_AREA
-        assert sizes.max() >= LARGEST_PART * sizes.sum()
+        is_framed = question.channels[1].any()
+        assert len(sizes) <= MOST_PARTS if is_framed else sizes.max() >= LARGEST_PART * sizes.sum()
         frame = np.concatenate([question.mask[[0, -1]].ravel(), question.mask[1:-1, [0, -1]].ravel()])
         assert frame.mean() <= LONGEST_CUT
+
+
+def test_structures_of_several_parts_are_asked_for_with_a_box_around_all(asked):
+    whole = [question for question in asked if ndimage.label(question.mask, np.ones((3, 3)))[1] > 1]
+    assert len(whole) >= 3
+    for question in whole:
+        box = question.channels[1] > 0
+        assert np.count_nonzero(question.mask & box) > 0.9 * np.count_nonzero(question.mask)
 
 
 def test_boxes_and_clicks_occur_and_structures_of_all_sizes(asked):

@@ -71,6 +71,12 @@ def test_a_box_misses_the_structure_by_no_more_than_a_hand_does(seed):
         assert abs(drawn[-1] - wanted[-1]) <= max(most, drawn[0] - wanted[-1])
 
 
+@settings(deadline=None, max_examples=30)
+@given(seeds)
+def test_what_must_be_framed_has_a_box(seed):
+    assert first_prompts(some_mask(seed), np.random.default_rng(seed), framed=True).box_xyxy is not None
+
+
 def test_many_boxes_fit_exactly():
     mask, exact = some_mask(3), []
     rows, columns = np.nonzero(mask)

@@ -8,13 +8,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...engine.cache import ByteBoundedCache
 from ...engine.run import Run
+from ...models.catalogue import ModelSpec
 from ..segmenter import Float32, Mask, SliceImage, SlicePrompts
 from ..slice_view import resampled
 from .segmenter import AdaptiveSegmenter
+from .settings import AdaptiveSettings
 
 LARGEST_SIDE = 256
 """Larger slices are averaged to at most so many pixels along their longer side."""
+
+QUICK = replace(AdaptiveSettings(), rounds=3, blocks_across_slice=48.0)
+"""A third of the rounds on larger blocks: a guess takes half the time, and the network draws the border anew."""
+
+
+def guesser(spec: ModelSpec, cache: ByteBoundedCache) -> AdaptiveSegmenter:
+    """Return the adaptive model as it guesses for the network of a catalogue entry."""
+    return AdaptiveSegmenter(spec.name, spec.capabilities, cache, QUICK)
 
 
 def guessed(adaptive: AdaptiveSegmenter, image: SliceImage, prompts: SlicePrompts, run: Run) -> Float32:
@@ -25,6 +36,7 @@ def guessed(adaptive: AdaptiveSegmenter, image: SliceImage, prompts: SlicePrompt
     Cancelled
         The run was cancelled.
     """
+    image = replace(image, key=f"{image.key} guessed")  # what the adaptive model itself has found is kept apart
     factor = -(-max(image.pixels.shape) // LARGEST_SIDE)
     if factor == 1:
         return adaptive.segment_slice(image, prompts, run).probability

@@ -7,7 +7,7 @@ import pytest
 from MedSegAICore.engine.cache import ByteBoundedCache
 from MedSegAICore.engine.run import Run
 from MedSegAICore.models.catalogue import load_catalogue
-from MedSegAICore.prompt.adaptive.guess import LARGEST_SIDE, guessed
+from MedSegAICore.prompt.adaptive.guess import LARGEST_SIDE, guessed, guesser
 from MedSegAICore.prompt.adaptive.segmenter import AdaptiveSegmenter
 from MedSegAICore.prompt.segmenter import SliceImage, SlicePrompts
 from MedSegAICore.request import IntensityWindow
@@ -17,8 +17,7 @@ NO_POINTS = np.empty((0, 2)), np.empty(0, np.bool_)
 
 @pytest.fixture
 def adaptive():
-    spec = load_catalogue()["adaptive"]
-    return AdaptiveSegmenter(spec.name, spec.capabilities, ByteBoundedCache(1 << 24))
+    return guesser(load_catalogue()["adaptive"], ByteBoundedCache(1 << 24))
 
 
 def disc(shape, middle, radius):
@@ -75,3 +74,13 @@ def test_a_box_of_one_pixel_is_answered(adaptive):
     image = slice_of(noisy(disc((600, 600), (300, 300), 40)))
     guess = guessed(adaptive, image, SlicePrompts(*NO_POINTS, np.array([300.0, 300, 300, 300])), Run())
     assert np.isfinite(guess).all()
+
+
+def test_guesses_and_answers_of_the_adaptive_model_do_not_mix_in_their_cache():
+    spec, cache = load_catalogue()["adaptive"], ByteBoundedCache(1 << 24)
+    mask = disc((90, 90), (45, 40), 20)
+    image, prompts = slice_of(noisy(mask)), prompts_of("click", mask)
+    alone = AdaptiveSegmenter(spec.name, spec.capabilities, ByteBoundedCache(1)).segment_slice(image, prompts, Run())
+    guessed(guesser(spec, cache), image, prompts, Run())
+    after = AdaptiveSegmenter(spec.name, spec.capabilities, cache).segment_slice(image, prompts, Run())
+    assert np.array_equal(after.probability, alone.probability)
