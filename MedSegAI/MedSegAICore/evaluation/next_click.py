@@ -30,6 +30,7 @@ class ClickRule:
         `thickest` is the rule of RITM (Sofiiuk et al. 2021, arXiv:2102.06583): of all missed and all wrongly added
         voxels, the one farthest from the border of its error; the image's border counts as edge, and voxels that
         were clicked before are passed over. Here depth is measured in mm, and of equal depths the missed one wins.
+        An image of one slice is a picture: it has no border before and behind its voxels.
 
         `largest` is the rule of the interactive track of CVPR 2025's MedSegFM challenge: of the largest error with
         26-connected voxels, missed and wrongly added ones together, the voxel that is farthest from its border,
@@ -149,8 +150,10 @@ def _depth(error: Mask, spacing_kji: Float64, clicked: Sequence[Triple] = ()) ->
     bounds = nonzero_bounds(error)
     if bounds is None:
         return _Depth(np.zeros((0, 0, 0)), (slice(0, 0), slice(0, 0), slice(0, 0)))
-    padded = np.pad(error[bounds], 1)  # the image's border counts as edge
-    values = ndimage.distance_transform_edt(padded, sampling=spacing_kji)[1:-1, 1:-1, 1:-1]
+    # the image's border counts as edge, but a picture has none before and behind it: all would be equally deep
+    margins = [(0, 0) if count == 1 else (1, 1) for count in error.shape]
+    depth = ndimage.distance_transform_edt(np.pad(error[bounds], margins), sampling=spacing_kji)
+    values = depth[tuple(slice(margin, -margin or None) for margin, _ in margins)]
     for voxel in clicked:
         if all(cut.start <= index < cut.stop for index, cut in zip(voxel, bounds, strict=True)):
             values[tuple(index - cut.start for index, cut in zip(voxel, bounds, strict=True))] = 0.0

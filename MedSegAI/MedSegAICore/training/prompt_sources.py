@@ -18,11 +18,14 @@ from .training_sets import LABEL_MAP_SETS, Group
 Kind = Literal["drawn", "painted", "grown", "labelled"]
 """Bodies drawn by chance, label maps painted by chance, superpixels, and what people drew."""
 
-SHARES: dict[Kind, float] = {"drawn": 0.2, "painted": 0.05, "grown": 0.2, "labelled": 0.55}
-"""How often each kind is seen, if all are there."""
+PAINTED_SHARE = 0.05
+"""How often painted label maps are seen, if there are any."""
 
-LABELLED_SHARES: dict[Group, float] = {"ct": 0.47, "mr": 0.35, "xray": 0.18}
-"""How often the labelled structures of each group are seen: about as the roots of the numbers of people in its sets."""
+LABELLED_SHARES: dict[Group, float] = {"ct": 0.26, "mr": 0.19, "xray": 0.1}
+"""How often the labelled structures of each group are seen: about as the roots of the numbers of people in its sets.
+
+Drawn bodies and superpixels share the rest evenly. So where a group is left out, more of those are seen, and the few
+structures of the other groups are not learned by heart."""
 
 
 @dataclass(frozen=True)
@@ -50,14 +53,12 @@ class PromptSource:
 
 def sources_of(groups: tuple[Group, ...]) -> list[PromptSource]:
     """Return what is learned from with the images of some groups: without any, bodies that are drawn."""
-    sources = [PromptSource("drawn", None, SHARES["drawn"])]
     painted = [group for group in groups if LABEL_MAP_SETS[group]]
-    sources += [PromptSource("painted", group, SHARES["painted"] / len(painted)) for group in painted]
-    sources += [PromptSource("grown", group, SHARES["grown"] / len(groups)) for group in groups]
-    whole = sum(LABELLED_SHARES[group] for group in groups)
-    for group in groups:
-        sources.append(PromptSource("labelled", group, SHARES["labelled"] * LABELLED_SHARES[group] / whole))
-    return sources
+    sources = [PromptSource("painted", group, PAINTED_SHARE / len(painted)) for group in painted]
+    sources += [PromptSource("labelled", group, LABELLED_SHARES[group]) for group in groups]
+    rest = (1 - sum(source.share for source in sources)) / 2
+    sources += [PromptSource("grown", group, rest / len(groups)) for group in groups]
+    return [PromptSource("drawn", None, rest if groups else 1.0), *sources]
 
 
 @cache  # a process asks for many files of questions, and opening the sets takes seconds

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from fakes.grids import ORDERS_AND_FLIPS, stored_as
 from MedSegAICore.evaluation.click_curve import click_curve, dice
-from MedSegAICore.evaluation.next_click import first_box, next_click
+from MedSegAICore.evaluation.next_click import ClickRule, first_box, next_click
 from MedSegAICore.geometry import VolumeGeometry
 from MedSegAICore.prompts import BoxPrompt, PointPrompt
 from MedSegAICore.volume import ImageVolume
@@ -51,6 +51,21 @@ def test_of_equal_errors_the_missed_one_is_clicked():
 def test_the_border_of_the_image_counts_as_edge():
     everything = np.ones(GRID.shape, bool)
     assert voxel_of(next_click(NOTHING, everything, GRID)) == (4, 10, 10)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("error", ["thickest", "largest"])
+def test_on_a_picture_depth_is_measured_within_it(axis, error):
+    rows, columns = np.indices((40, 60))
+    drop = ((rows - 12) ** 2 + (columns - 20) ** 2 <= 64) | ((abs(rows - 12) <= 1) & (columns > 20) & (columns < 55))
+    truth = np.expand_dims(drop, axis)
+    grid = VolumeGeometry.from_components(truth.shape, (0.7, 0.7, 0.7))
+    click = next_click(np.zeros_like(truth), truth, grid, rule=ClickRule(error))
+    assert np.delete(voxel_of(click, grid), axis).tolist() == [12, 20]
+    everything = np.expand_dims(np.ones((41, 61), bool), axis)
+    grid = VolumeGeometry.from_components(everything.shape)
+    middle = next_click(np.zeros_like(everything), everything, grid, rule=ClickRule(error))
+    assert np.delete(voxel_of(middle, grid), axis)[0] == 20  # its border counts as edge
 
 
 def test_depth_is_measured_in_millimetres():

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from MedSegAICore.training.prompt_sources import SHARES, asker_of, sources_of
+from MedSegAICore.training.prompt_sources import LABELLED_SHARES, asker_of, sources_of
 
 
 @pytest.mark.parametrize("groups", [("ct", "mr", "xray"), ("ct", "xray"), ("mr",)])
 def test_only_the_groups_asked_for_are_seen_each_kind_in_its_share(groups):
     sources = sources_of(groups)
     assert {source.group for source in sources} == {None, *groups}
-    for kind in ("drawn", "grown", "labelled"):
-        assert sum(source.share for source in sources if source.kind == kind) == pytest.approx(SHARES[kind])
+    shares = {
+        kind: sum(source.share for source in sources if source.kind == kind) for kind in ("drawn", "grown", "labelled")
+    }
+    assert sum(source.share for source in sources) == pytest.approx(1)
+    assert shares["labelled"] == pytest.approx(sum(LABELLED_SHARES[group] for group in groups))
+    assert shares["drawn"] == pytest.approx(shares["grown"])
     assert any(source.kind == "painted" for source in sources) == ("mr" in groups)
     assert len({source.name for source in sources}) == len(sources)
 
