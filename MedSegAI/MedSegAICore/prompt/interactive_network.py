@@ -2,7 +2,8 @@
 
 A box is looked at with its surroundings. A click says nothing of the size of what it points at: so the adaptive model,
 which has learned nothing, answers first, and the network looks at what that found, closely and from farther away. It
-is shown this answer beside the prompts. What it answers to a box is as long and wide as the box.
+is shown this answer beside the prompts. What it answers to a box is as long and wide as the box. Volumes, of which the
+network knows nothing, are left to the adaptive model, unless they are to be segmented slice by slice.
 """
 
 from __future__ import annotations
@@ -18,9 +19,13 @@ from scipy.special import expit, logit
 from ..engine.cache import ByteBoundedCache
 from ..engine.device import DevicePlan
 from ..engine.run import Run
+from ..engine.threads import one_linear_algebra_thread
 from ..models.catalogue import ModelSpec
 from ..models.loading import load_network
 from ..networks.prompt_unet import PromptUNet
+from ..prompts import Prompt
+from ..request import IntensityWindow
+from ..volume import ImageVolume
 from .adaptive.guess import guessed, guesser
 from .adaptive.segmenter import AdaptiveSegmenter
 from .box_fit import filling
@@ -28,7 +33,7 @@ from .network_question import NEVER, NetworkQuestion
 from .picture import grey_levels
 from .sam_refinement import refined
 from .scribbleprompt import as_drawn
-from .segmenter import Capabilities, Float32, SliceAnswer, SliceImage, SlicePrompts
+from .segmenter import Capabilities, Float32, SliceAnswer, SliceImage, SlicePrompts, VolumeAnswer
 
 PREPROCESSING_VERSION = 1
 """Raised whenever the same slice would give another network input, so that old answers are not used."""
@@ -55,13 +60,20 @@ def build(
     loaded = load_network(network, spec, weights, plan, cache)
     device = f"{plan.device}, float32"  # it is small, and half precision would cost more than it saves
     return InteractiveNetworkSegmenter(
-        spec.name, spec.capabilities, network.eval(), loaded.sha256, device, cache, guesser(spec, cache)
+        spec.name,
+        spec.capabilities,
+        network.eval(),
+        loaded.sha256,
+        device,
+        cache,
+        guesser(spec, cache),
+        AdaptiveSegmenter(spec.name, spec.capabilities, cache),
     )
 
 
 @dataclass(frozen=True, eq=False)
 class InteractiveNetworkSegmenter:
-    """A promptable segmenter on slices with the network that comes with MedSegAI.
+    """A promptable segmenter with the network that comes with MedSegAI on slices, and the adaptive model in volumes.
 
     Parameters
     ----------
@@ -75,8 +87,10 @@ class InteractiveNetworkSegmenter:
         Where it runs, in words.
     cache
         Keeps the logits of answers, for the next correction.
-    adaptive
-        Answers first.
+    guesser
+        The adaptive model that answers first on a slice.
+    in_volumes
+        The adaptive model that answers in volumes.
     """
 
     name: str
@@ -85,7 +99,15 @@ class InteractiveNetworkSegmenter:
     weights_hash: str
     device: str
     cache: ByteBoundedCache
-    adaptive: AdaptiveSegmenter
+    guesser: AdaptiveSegmenter
+    in_volumes: AdaptiveSegmenter
+
+    def segment_volume(
+        self, image: ImageVolume, prompts: tuple[Prompt, ...], window: IntensityWindow, run: Run
+    ) -> VolumeAnswer:
+        """Return what the adaptive model finds in a canonical volume."""
+        with one_linear_algebra_thread():
+            return self.in_volumes.segment_volume(image, prompts, window, run)
 
     @torch.inference_mode()
     def segment_slice(self, image: SliceImage, prompts: SlicePrompts, run: Run) -> SliceAnswer:
@@ -104,7 +126,8 @@ class InteractiveNetworkSegmenter:
         def decode(step: SlicePrompts, logits: Float32 | None) -> _Decoded:
             if logits is None and step.previous_mask is not None:
                 logits = _logits(step.previous_mask.astype(np.float32))
-            guess = guessed(self.adaptive, image, step, run)
+            with one_linear_algebra_thread():
+                guess = guessed(self.guesser, image, step, run)
             question = NetworkQuestion(levels, image.spacing_mm, as_drawn(step), logits, guess)
             answer = self._answered(question, run)
             # boxes around lassos and answers on other slices say less of the structure than one that was drawn

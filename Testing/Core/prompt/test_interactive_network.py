@@ -16,6 +16,7 @@ from MedSegAICore.models.catalogue import load_catalogue
 from MedSegAICore.models.trained_file import write_trained
 from MedSegAICore.networks.prompt_unet import PromptArchitecture, PromptUNet
 from MedSegAICore.prompt.adaptive.guess import guesser
+from MedSegAICore.prompt.adaptive.segmenter import AdaptiveSegmenter
 from MedSegAICore.prompt.interactive_network import InteractiveNetworkSegmenter, build, expected_overlap
 from MedSegAICore.prompt.paradigm import segment_prompts
 from MedSegAICore.prompt.segmenter import SliceImage, SlicePrompts
@@ -50,8 +51,9 @@ def network():
 
 def segmenter_of(network, cache=None) -> InteractiveNetworkSegmenter:
     cache = cache or ByteBoundedCache(1 << 24)
+    in_volumes = AdaptiveSegmenter("network", SPEC.capabilities, cache)
     return InteractiveNetworkSegmenter(
-        "network", SPEC.capabilities, network, "hash", "cpu", cache, guesser(SPEC, cache)
+        "network", SPEC.capabilities, network, "hash", "cpu", cache, guesser(SPEC, cache), in_volumes
     )
 
 
@@ -221,9 +223,25 @@ def test_every_prompt_is_followed_through_a_volume(network, kind):
         "mask": lambda: MaskPrompt(VolumePatch.whole(seed, geometry)),
     }[kind]()
     image = ImageVolume((100 * ball).astype(np.float32), geometry)
-    task = PromptTask((prompt,), "network", VolumeScope(), window=WINDOW)
+    task = PromptTask((prompt,), "network", VolumeScope("slices"), window=WINDOW)
     result = segment_prompts(SegmentationRequest(image, task), segmenter_of(network), Run())
+    assert network.seen
     assert dice(result.mask.full(), ball) > 0.85
+
+
+def test_volumes_are_left_to_the_adaptive_model(network):
+    geometry = VolumeGeometry.from_components((9, 48, 48), (1, 1, 3))
+    ball = np.stack([ellipse((48, 48), (24, 20), (r, r)) for r in (4, 6, 8, 9, 9, 9, 8, 6, 4)])
+    image = ImageVolume((100 * ball).astype(np.float32), geometry)
+    task = PromptTask((PointPrompt(geometry.to_ras([20, 24, 4])[0]),), "network", window=WINDOW)
+    segmenter = segmenter_of(network)
+    segmenter = replace(segmenter, capabilities=replace(SPEC.capabilities, dimensions=frozenset({2, 3})))
+    answers = [
+        segment_prompts(SegmentationRequest(image, task), one, Run()).mask.full()
+        for one in (segmenter, AdaptiveSegmenter("adaptive", segmenter.capabilities, ByteBoundedCache(1 << 24)))
+    ]
+    assert np.array_equal(*answers)
+    assert not network.seen
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 40), (3, 300)])
