@@ -19,7 +19,7 @@ A thin tip that was not found is no reason to find everything else in the box as
 
 
 def filling(logits: Float32, box_xyxy: NDArray[np.float64]) -> Float32:
-    """Return logits moved by a constant, so that what is above 0 is as long and wide as the box.
+    """Return logits moved by a constant, so that what is above 0 is about as long and wide as the box.
 
     Networks that learned from other kinds of images tend to find too little of what they are unsure of. The level is
     chosen at which the box around what is found overlaps most with the one that was drawn.

@@ -2,8 +2,8 @@
 
 A box is looked at with its surroundings. A click says nothing of the size of what it points at: so the adaptive model,
 which has learned nothing, answers first, and the network looks at what that found, closely and from farther away. It
-is shown this answer beside the prompts. What it answers to a box is as long and wide as the box. Volumes, of which the
-network knows nothing, are left to the adaptive model, unless they are to be segmented slice by slice.
+is shown this answer beside the prompts. What it answers to a box is about as long and wide as the box. Volumes, of
+which the network knows nothing, are left to the adaptive model, unless they are to be segmented slice by slice.
 """
 
 from __future__ import annotations

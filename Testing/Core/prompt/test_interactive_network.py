@@ -208,10 +208,17 @@ def test_an_oblique_slice_shows_the_click_where_it_is(network):
     assert np.linalg.norm(geometry.to_ras(found[:, ::-1]) - centre, axis=1).max() < 10
 
 
+BALL_GRID = VolumeGeometry.from_components((9, 48, 48), (1, 1, 3))
+
+
+def ball_of_slices():
+    """A ball on `BALL_GRID`, around the middle of slice 4."""
+    return np.stack([ellipse((48, 48), (24, 20), (r, r)) for r in (4, 6, 8, 9, 9, 9, 8, 6, 4)])
+
+
 @pytest.mark.parametrize("kind", ["point", "box", "scribble", "mask"])
 def test_every_prompt_is_followed_through_a_volume(network, kind):
-    geometry = VolumeGeometry.from_components((9, 48, 48), (1, 1, 3))
-    ball = np.stack([ellipse((48, 48), (24, 20), (r, r)) for r in (4, 6, 8, 9, 9, 9, 8, 6, 4)])
+    geometry, ball = BALL_GRID, ball_of_slices()
     at, plane = geometry.to_ras([20, 24, 4])[0], SlicePlane.of_slice(geometry, 0, 4)
     corners = geometry.to_ras([[10.5, 14.5, 4], [29.5, 33.5, 4]])
     seed = np.zeros(ball.shape, np.bool_)
@@ -230,8 +237,7 @@ def test_every_prompt_is_followed_through_a_volume(network, kind):
 
 
 def test_volumes_are_left_to_the_adaptive_model(network):
-    geometry = VolumeGeometry.from_components((9, 48, 48), (1, 1, 3))
-    ball = np.stack([ellipse((48, 48), (24, 20), (r, r)) for r in (4, 6, 8, 9, 9, 9, 8, 6, 4)])
+    geometry, ball = BALL_GRID, ball_of_slices()
     image = ImageVolume((100 * ball).astype(np.float32), geometry)
     task = PromptTask((PointPrompt(geometry.to_ras([20, 24, 4])[0]),), "network", window=WINDOW)
     segmenter = segmenter_of(network)
