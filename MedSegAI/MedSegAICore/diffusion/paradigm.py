@@ -74,7 +74,7 @@ def segment_by_diffusion(request: SegmentationRequest, model: DiffusionModel, ru
 
 
 def seconds_for(request: SegmentationRequest, model: DiffusionModel, run: Run) -> float:
-    """Return how long the request will take [s], from one pass of the network; raises as `segment_by_diffusion`."""
+    """Return how long the request will take [s], from a few passes of the network; raises as `segment_by_diffusion`."""
     run.check()
     return predicted_seconds(_prepared(request, model)[2])
 

@@ -210,7 +210,7 @@ def test_a_candidate_is_made_again_from_its_recipe(engine, ball):
         asked(ball, candidate=4)
 
 
-def test_the_time_is_predicted_from_one_pass(engine, ball):
+def test_the_time_is_predicted_from_a_few_passes(engine, ball):
     few, many = (engine.predicted_seconds(asked(ball, options=replace(FEW, steps=steps))) for steps in (2, 100))
     assert 0 < few < many
     with pytest.raises(InvalidRequest):

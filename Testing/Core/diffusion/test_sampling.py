@@ -141,3 +141,14 @@ def test_the_cost_grows_with_the_passes(monkeypatch):
     assert predicted_seconds(drawing(4, steps=8, denoiser=Slow())) == pytest.approx(8 * 0.25)
     monkeypatch.setattr(sampling, "PIXELS_AT_ONCE", 2 * 64)
     assert predicted_seconds(drawing(4, steps=8, denoiser=Slow())) == pytest.approx(16 * 0.25)
+
+
+def test_a_pass_that_another_program_slows_down_does_not_count(monkeypatch):
+    class Disturbed(Coin):
+        def predict(self, noisy, condition, timestep):
+            clock[0] += 0.2 if len(self.batches) == 1 else 0.04
+            return super().predict(noisy, condition, timestep)
+
+    clock = [0.0]
+    monkeypatch.setattr("MedSegAICore.diffusion.cost.time.perf_counter", lambda: clock[0])
+    assert predicted_seconds(drawing(4, steps=8, denoiser=Disturbed())) == pytest.approx(8 * 0.04)
