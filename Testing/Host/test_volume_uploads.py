@@ -159,12 +159,12 @@ def test_a_prepared_volume_is_there_when_it_is_asked_for(engine, wait, answers, 
     monkeypatch.setattr(
         EngineConnection, "send", lambda self, frame: sent.append(frame.header["type"]) or original(self, frame)
     )
-    engine.prepare(image)
+    engine.prepare(image, "quick")
     assert engine.isRunning
     wait(lambda: image.has_fingerprint)
-    assert sent == ["configure", "volume"]
+    assert sent == ["configure", "load", "volume"]
     job.ask(engine, asking(image))
-    assert sent == ["configure", "volume", "segment"]
+    assert sent == ["configure", "load", "volume", "segment"]
     wait(lambda: job.ended)
     assert np.array_equal(job.results[0].mask.full(), fake_engine().segment(asking(image)).mask.full())
 
@@ -221,7 +221,7 @@ def test_uploading_a_large_ct_blocks_the_application_for_milliseconds_only(engin
         ticks = [now()]
         timer.connect("timeout()", lambda ticks=ticks: ticks.append(now()))
         timer.start(1)
-        engine.prepare(image)
+        engine.prepare(image, "quick")
         ticks.append(now())
         wait(lambda image=image: image.has_fingerprint)
         timer.stop()

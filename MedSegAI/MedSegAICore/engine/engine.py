@@ -203,6 +203,21 @@ class Engine:
         """Names of the models that are ready to run, the last used one last."""
         return self._loaded.names
 
+    def load(self, model: str) -> None:
+        """Make a model ready ahead of its first request, which then takes no longer than later ones.
+
+        Raises
+        ------
+        UnknownModel
+            It is not in the catalogue.
+        LicenceNotAccepted, WeightsMissing, PackageMissing, OutOfDeviceMemory...
+            It cannot be loaded, as for `segment`.
+        """
+        if model not in self.models():
+            message = f"There is no model '{model}'."
+            raise UnknownModel(message, f"Choose one of: {', '.join(sorted(self.models()))}.")
+        self._run(self.models()[model], lambda loaded: loaded)
+
     def unload(self, model: str | None = None) -> None:
         """Forget one loaded model, or all of them with every cached embedding."""
         if model is not None:

@@ -1,6 +1,6 @@
 """Messages between the application and the engine process, as frames.
 
-The application sends `configure`, `volume`, `segment`, `predict`, `fit`, `look`, `cancel` and `memory`; the engine
+The application sends `configure`, `volume`, `load`, `segment`, `predict`, `fit`, `look`, `cancel` and `memory`; the engine
 process answers with `hello`, `progress`, `preview`, `result`, `predicted`, `fitted`, `error`, `need_volume` and
 `memory`. A volume goes before the requests that name it by its fingerprint, and only once. Requests carry a number;
 every number is answered by exactly one `result`, `predicted`, `fitted`, `error` or `need_volume`. Each `look` is
@@ -39,6 +39,11 @@ def configure_message(device: str, weights: Mapping[str, Path], cache_bytes: int
 def hello_message(pid: int, versions: Mapping[str, str], threads: int) -> Frame:
     """Return the message that tells who answers."""
     return Frame({"type": "hello", "pid": pid, "versions": dict(versions), "threads": threads})
+
+
+def load_message(model: str) -> Frame:
+    """Return the message that makes a model ready ahead of its first request; it is not answered."""
+    return Frame({"type": "load", "model": model})
 
 
 def segment_message(number: int, request: SegmentationRequest) -> Frame:

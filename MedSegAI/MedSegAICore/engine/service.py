@@ -94,6 +94,7 @@ class Service:
         self._inbox: queue.Queue[Frame] = queue.Queue()
         self._jobs: dict[int, Job] = {}
         self._jobs_lock = threading.Lock()
+        self._wanted_model = ""
         self._volumes: OrderedDict[str, ImageVolume] = OrderedDict()
 
     def run(self) -> None:
@@ -126,6 +127,8 @@ class Service:
         if kind in JOBS:
             with self._jobs_lock:
                 self._jobs[number] = Job()
+        elif kind == "load":
+            self._wanted_model = frame.header["model"]
         self._inbox.put(frame)
 
     def _cancel(self, number: int) -> None:
@@ -153,6 +156,8 @@ class Service:
             self._configure(frame)
         elif kind == "volume":
             self._keep_volume(frame)
+        elif kind == "load":
+            self._load(frame.header["model"])
         elif kind in JOBS:
             self._work(frame)
         elif kind == "memory":
@@ -180,6 +185,14 @@ class Service:
         self._volumes[image.fingerprint] = image
         while len(self._volumes) > VOLUMES_LIMIT:
             self._volumes.popitem(last=False)
+
+    def _load(self, model: str) -> None:
+        if model != self._wanted_model:  # the user has gone on to another one while this one waited
+            return
+        try:
+            self._engine.load(model)
+        except Exception:  # noqa: BLE001  the first request ends with the same error, and tells it
+            traceback.print_exc()
 
     def _work(self, frame: Frame) -> None:
         number = frame.header["number"]

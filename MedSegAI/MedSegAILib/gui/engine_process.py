@@ -21,6 +21,7 @@ from MedSegAICore.engine.messages import (
     ask_memory_message,
     cancel_message,
     configure_message,
+    load_message,
     look_message,
     read_preview_message,
 )
@@ -142,14 +143,15 @@ class EngineProcess:
             self._memoryAnswers.append(onAnswer)
             self._connection.send(ask_memory_message(clear))
 
-    def prepare(self, image: ImageVolume) -> None:
-        """Hand a volume over ahead of the first question about it, and start the process where needed.
+    def prepare(self, image: ImageVolume, model: str) -> None:
+        """Hand a volume over and load a model ahead of the first question, and start the process where needed.
 
         The application goes on meanwhile. What goes wrong is told to the first question.
         """
         if self._connection is None:
             self._connect()
         if self._connection.isOpen:
+            self._connection.send(load_message(model))
             self._uploads.send(image, silent, silent)
 
     def segment(

@@ -123,6 +123,8 @@ class PromptSession:
         old, self.settings = self.settings, settings
         if self._work is None or old == settings:
             return
+        if old.model != settings.model:
+            self._prepare()
         asks = ("model", "window", "fromSegment", "fromOthers")
         if any(getattr(old, name) != getattr(settings, name) for name in asks):
             self._askAgain()
@@ -250,8 +252,8 @@ class PromptSession:
         self._previews.hide()
 
     def _prepare(self):
-        """Hand the volume to the engine process ahead of the first click."""
-        self._guarded(lambda: self.engine.prepare(self._images.of(self._work.volumeNode)))
+        """Hand the volume to the engine process, and let it load the model, ahead of the first click."""
+        self._guarded(lambda: self.engine.prepare(self._images.of(self._work.volumeNode), self.settings.model))
 
     def _change(self, change):
         """Change prompts without taking that for the user's dragging; return what the change returns."""

@@ -222,6 +222,20 @@ def test_what_was_done_to_load_a_model_is_said_with_every_result(monkeypatch) ->
         assert engine.segment(a_request("quick")).warnings[-1] == "It was stretched."
 
 
+def test_a_model_that_was_loaded_ahead_is_not_loaded_again(builds) -> None:
+    engine = fake_engine()
+    engine.load("quick")
+    assert engine.loaded_models == ("quick",)
+    engine.segment(a_request("quick"))
+
+    assert len(builds) == 1
+
+
+def test_an_unknown_model_cannot_be_loaded_ahead() -> None:
+    with pytest.raises(UnknownModel, match="nonesuch"):
+        fake_engine().load("nonesuch")
+
+
 def test_an_unloaded_model_is_loaded_again(builds) -> None:
     engine = fake_engine()
     engine.segment(a_request("quick"))

@@ -16,8 +16,10 @@ from fakes.requests import a_request, written
 from MedSegAICore.engine import child as product_child
 from MedSegAICore.engine.frames import Frame, FrameReader, encode_frame
 from MedSegAICore.engine.messages import (
+    ask_memory_message,
     cancel_message,
     configure_message,
+    load_message,
     look_message,
     predict_message,
     read_preview_message,
@@ -63,6 +65,13 @@ class Child:
             frame = self.hear()
             if frame.header.get("number") == number and frame.header["type"] in kinds:
                 return frame
+
+    def loaded_models(self) -> list[str]:
+        self.send(ask_memory_message(clear=False))
+        while True:
+            frame = self.hear()
+            if frame.header["type"] == "memory":
+                return frame.header["models"]
 
     def log(self) -> str:
         return (self.folder / "log").read_text()
@@ -155,6 +164,26 @@ def test_a_preview_is_sent_when_it_is_asked_for_and_only_then(start) -> None:
     assert {frame.header["type"] for frame in (*before, *after)} == {"progress"}
     assert shown.array.dtype == np.float32
     assert 0 < shown.array[0, 0, 0] < newer.array[0, 0, 0]
+
+
+def test_a_model_is_loaded_ahead_and_a_model_that_cannot_be_loaded_stops_nothing(start) -> None:
+    child = start()
+    child.send(load_message("quick"))
+    assert child.loaded_models() == ["quick"]
+    child.send(load_message("nonesuch"))
+    child.ask(1, a_request("quick"))
+
+    assert child.hear_about(1).header["type"] == "result"
+
+
+def test_of_models_that_wait_to_be_loaded_only_the_last_one_is(start) -> None:
+    child = start()
+    child.ask(1, a_request("obedient"))
+    child.hear_about(1, kinds=("progress",))
+    child.send(load_message("quick"), load_message("noisy"), cancel_message(1))
+    child.hear_about(1)
+
+    assert child.loaded_models() == ["obedient", "noisy"]
 
 
 def test_a_job_whose_time_is_not_known_before_says_so(start) -> None:
