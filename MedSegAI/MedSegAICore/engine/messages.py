@@ -1,7 +1,7 @@
 """Messages between the application and the engine process, as frames.
 
-The application sends `configure`, `volume`, `load`, `segment`, `predict`, `fit`, `look`, `cancel` and `memory`; the engine
-process answers with `hello`, `progress`, `preview`, `result`, `predicted`, `fitted`, `error`, `need_volume` and
+The application sends `configure`, `volume`, `load`, `segment`, `predict`, `fit`, `look`, `cancel` and `memory`; the
+engine process answers with `hello`, `progress`, `preview`, `result`, `predicted`, `fitted`, `error`, `need_volume` and
 `memory`. A volume goes before the requests that name it by its fingerprint, and only once. Requests carry a number;
 every number is answered by exactly one `result`, `predicted`, `fitted`, `error` or `need_volume`. Each `look` is
 answered by one `preview` at most, so that there is never more than one on its way, and none that nobody waits for.
