@@ -33,6 +33,13 @@ def a_click_is_previewed_applied_undone_and_done_again(case):
     np.testing.assert_array_equal(case.voxels(), written)
 
 
+def the_model_is_ready_before_the_first_click(case):
+    heard = []
+    case.session.engine.askMemory(lambda _bytes, models: heard.extend(models))
+    case.wait(lambda: heard)
+    assert case.session.settings.model in heard
+
+
 def more_prompts_correct_the_preview(case):
     case.prompt()
     found = case.shown()
