@@ -13,11 +13,11 @@ from ..engine.run import Run
 from ..models.catalogue import load_catalogue
 from ..prompt.adaptive.guess import guessed, guesser
 from ..prompt.network_question import NetworkQuestion
-from ..prompt.segmenter import SliceImage, SlicePrompts
+from ..prompt.segmenter import SliceImage
 from ..prompt.slice_view import SliceView
 from ..request import IntensityWindow
 from .example import MOST_TRIES, BoolArray, ExampleSource, Float32, one_part
-from .simulated_prompts import corrected_prompts, first_prompts
+from .simulated_prompts import first_prompts
 
 PICTURE = 256
 """Side of the pictures that are asked about [pixels]; the network is shown a view of them."""
@@ -34,20 +34,11 @@ FAR_SURROUNDINGS = (1.2, 5.0)
 WHOLE_STRUCTURES = 0.35
 """Share of the structures of several parts that are asked for as a whole, always with a box, not one part alone."""
 
-CORRECTED = 0.35
-"""Share of the questions before which the adaptive model's answer was corrected by a few clicks."""
-
-MOST_CORRECTIONS = 4
-"""Clicks that corrected it, at most."""
-
 SEEN = 0.9
 """Mostly a view that shows a smaller share of its structure is replaced by one that shows all."""
 
 REPLACED = 0.7
 """Share of the views that are replaced then; the network must also know views that cut."""
-
-MEMORY = 1 << 26
-"""For what the adaptive model keeps from one answer to the next about one picture [bytes]."""
 
 SMALLEST_AREA = 30
 """A structure has at least as many pixels in its view."""
@@ -94,7 +85,7 @@ class Asker:
 
     def __init__(self, source: ExampleSource, size: int) -> None:
         self._source, self._size = source, size
-        self._spec = load_catalogue()["adaptive"]
+        self._adaptive = guesser(load_catalogue()["adaptive"], ByteBoundedCache(1))
 
     def ask(self, chance: np.random.Generator) -> Question:
         """Return a question that depends on `chance` alone.
@@ -118,9 +109,10 @@ class Asker:
         mask = example.mask if framed else part
         if not _can_be_learned(mask, framed=framed):
             return None
+        prompts = first_prompts(mask, chance, framed=framed)
         spacing = (float(np.exp(chance.uniform(*np.log(SPACING_MM)))),) * 2
         image = SliceImage(example.image, spacing, IntensityWindow(0, 1), "picture")
-        prompts, guess = self._guessed(image, mask, first_prompts(mask, chance, framed=framed), chance)
+        guess = guessed(self._adaptive, image, prompts, Run())
         question = NetworkQuestion(example.image, spacing, prompts, None, guess)
         range_of_views = FAR_SURROUNDINGS if prompts.box_xyxy is None else SURROUNDINGS
         factor = float(np.exp(chance.uniform(*np.log(range_of_views))))
@@ -131,18 +123,6 @@ class Asker:
         if not _can_be_learned(seen, framed=prompts.box_xyxy is not None):
             return None
         return Question(question.channels(view, self._size), seen)
-
-    def _guessed(
-        self, image: SliceImage, mask: BoolArray, prompts: SlicePrompts, chance: np.random.Generator
-    ) -> tuple[SlicePrompts, Float32]:
-        """Return prompts, some with clicks that correct what the adaptive model answered before, and its answer."""
-        adaptive = guesser(self._spec, ByteBoundedCache(MEMORY))
-        guess = guessed(adaptive, image, prompts, Run())
-        if chance.random() < CORRECTED:
-            for _ in range(int(chance.integers(1, MOST_CORRECTIONS + 1))):
-                prompts = corrected_prompts(prompts, mask, guess > 0.5, chance)
-                guess = guessed(adaptive, image, prompts, Run())
-        return prompts, guess
 
 
 def _share_seen(mask: BoolArray, view: SliceView) -> float:

@@ -6,7 +6,7 @@ and along the border.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -140,35 +140,15 @@ def next_prompts(maps: PromptMaps, mask: BoolArray, predicted: BoolArray, chance
     PromptMaps
         The same maps if nothing is wrong.
     """
-    error, positive = _largest_error(mask, predicted)
+    missed, added = _largest_part(mask & ~predicted), _largest_part(predicted & ~mask)
+    positive = np.count_nonzero(missed) >= np.count_nonzero(added)
+    error = missed if positive else added
     if not error.any():
         return maps
     region = _Region(error)
     if chance.random() < SCRIBBLED_CORRECTIONS:
-        return maps.with_marks(*_scribble(region, chance), positive=positive)
-    return maps.with_marks(_click(region, chance), CLICK_RADIUS, positive=positive)
-
-
-def corrected_prompts(
-    prompts: SlicePrompts, mask: BoolArray, predicted: BoolArray, chance: np.random.Generator
-) -> SlicePrompts:
-    """Return prompts with a click added in the largest region that is wrong, as `next_prompts` for a whole slice."""
-    error, positive = _largest_error(mask, predicted)
-    if not error.any():
-        return prompts
-    clicked = _click(_Region(error), chance)[:, ::-1].astype(np.float64)
-    return replace(
-        prompts,
-        points_xy=np.concatenate([prompts.points_xy, clicked]),
-        points_positive=np.append(prompts.points_positive, positive),
-    )
-
-
-def _largest_error(mask: BoolArray, predicted: BoolArray) -> tuple[BoolArray, bool]:
-    """Return the largest region that is wrong, and whether it was missed."""
-    missed, added = _largest_part(mask & ~predicted), _largest_part(predicted & ~mask)
-    positive = bool(np.count_nonzero(missed) >= np.count_nonzero(added))
-    return (missed if positive else added), positive
+        return maps.with_marks(*_scribble(region, chance), positive=bool(positive))
+    return maps.with_marks(_click(region, chance), CLICK_RADIUS, positive=bool(positive))
 
 
 def _largest_part(mask: BoolArray) -> BoolArray:

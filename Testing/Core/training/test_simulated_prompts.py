@@ -9,13 +9,7 @@ from hypothesis import strategies as st
 from MedSegAICore.prompt.network_question import maps_in_view
 from MedSegAICore.prompt.prompt_maps import PromptMaps
 from MedSegAICore.prompt.slice_view import SliceView
-from MedSegAICore.training.simulated_prompts import (
-    FARTHEST_SIDE,
-    STROKE_RADII,
-    corrected_prompts,
-    first_prompts,
-    next_prompts,
-)
+from MedSegAICore.training.simulated_prompts import FARTHEST_SIDE, STROKE_RADII, first_prompts, next_prompts
 from MedSegAICore.training.synthetic.fields import smooth_noise
 from scipy import ndimage
 
@@ -113,28 +107,10 @@ def test_a_correction_lies_in_the_largest_error_and_has_its_sign(seed):
     assert (after.positive >= before.positive).all()
 
 
-@settings(deadline=None, max_examples=60)
-@given(seeds)
-def test_a_corrected_answer_has_one_click_more_where_it_was_wrong(seed):
-    mask, predicted = some_mask(seed), some_mask(seed + 1, 0.5)
-    before = first_prompts(mask, np.random.default_rng(seed))
-    after = corrected_prompts(before, mask, predicted, np.random.default_rng(seed))
-    count = len(before.points_xy)
-    assert np.array_equal(after.points_xy[:count], before.points_xy)
-    if np.array_equal(mask, predicted):
-        assert len(after.points_xy) == count
-        return
-    assert len(after.points_xy) == count + 1
-    column, row = after.points_xy[-1].astype(int)
-    assert mask[row, column] != predicted[row, column]
-    assert after.points_positive[-1] == mask[row, column]
-
-
 def test_nothing_is_added_where_nothing_is_wrong():
     mask = some_mask(3)
-    maps, prompts = first_maps(mask, 3), first_prompts(mask, np.random.default_rng(3))
+    maps = first_maps(mask, 3)
     assert same(next_prompts(maps, mask, mask, np.random.default_rng(4)), maps)
-    assert corrected_prompts(prompts, mask, mask, np.random.default_rng(4)) is prompts
 
 
 def test_one_wrong_pixel_can_be_corrected():
