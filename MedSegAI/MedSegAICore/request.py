@@ -10,6 +10,7 @@ import numpy as np
 
 from .errors import InvalidRequest
 from .geometry import Float64
+from .models.prompt_default import default_prompt_model
 from .prompts import Prompt, SlicePlane
 from .volume import ImageVolume
 
@@ -101,7 +102,7 @@ class PromptTask:
         Points, boxes, scribbles, lassos and masks; at least one is positive. Their order counts: a model that
         refines takes each as a correction of its answer to those before it.
     model
-        Name in the catalogue.
+        Name in the catalogue; MedSegAI's own network if none is given, or `adaptive` where PyTorch is missing.
     scope
         One slice or the whole structure.
     window
@@ -113,7 +114,7 @@ class PromptTask:
     """
 
     prompts: tuple[Prompt, ...]
-    model: str = "adaptive"
+    model: str = field(default_factory=default_prompt_model)
     scope: SliceScope | VolumeScope = field(default_factory=VolumeScope)
     window: IntensityWindow | None = None
     threshold: float = 0.5

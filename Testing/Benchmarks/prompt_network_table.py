@@ -1,11 +1,13 @@
-"""Compare the interactive network with the adaptive model on a group of images that it was not trained on.
+"""Compare the interactive network with the adaptive model on images that it was not trained on.
 
     python Testing/Benchmarks/prompt_network_table.py FOLDER --group mr --weights model.safetensors
+    python Testing/Benchmarks/prompt_network_table.py FOLDER
 
 Both get the same questions: slices with one structure each, drawn by the committed seed from the people of every set
 of the group. One run starts with a box, one with a click; every further click lies where the error of the method's own
-answer is thickest. FOLDER keeps every answer, so that a stopped run goes on, and the table as JSON. People who may be
-trained on are asked for as well: weights must have been trained without the group.
+answer is thickest. FOLDER keeps every answer, so that a stopped run goes on, and the table as JSON. With `--group`,
+people who may be trained on are asked for as well: weights must have been trained without the group. Without it, the
+weights that come with MedSegAI are asked about everybody of all groups whom no weights are trained on.
 """
 
 from __future__ import annotations
@@ -39,9 +41,10 @@ from MedSegAICore.geometry import VolumeGeometry  # noqa: E402
 from MedSegAICore.models.catalogue import ModelSpec, load_catalogue  # noqa: E402
 from MedSegAICore.prompts import Prompt, SlicePlane  # noqa: E402
 from MedSegAICore.request import PromptTask, SegmentationRequest, SliceScope  # noqa: E402
-from MedSegAICore.training.training_sets import LABELLED_SETS, Group  # noqa: E402
+from MedSegAICore.training.training_sets import LABELLED_SETS, Group, training_subjects  # noqa: E402
 from MedSegAICore.volume import ImageVolume, VolumePatch  # noqa: E402
 
+SHIPPED = ROOT / "Resources" / "Weights" / "interactive.safetensors"
 DATA = Path(os.environ.get("MEDSEGAI_SHARED", ROOT.parent / "shared")) / "data"
 NEVER_TRAINED_ON: dict[Group, tuple[str, ...]] = {"ct": (), "mr": ("mr_abdomen_t2", "mr_hippocampus"), "xray": ()}
 SMALLEST = 30  # pixels
@@ -105,9 +108,22 @@ def slices_of(case: Case) -> list[Case]:
     return found
 
 
-def questions(name: str, people: int, most: int) -> Dataset:
+def sets_of(group: Group | None) -> dict[str, Dataset]:
+    """Return all people of a group's sets, or of every group those whom no weights are trained on."""
+    groups = get_args(Group) if group is None else (group,)
+    names = [name for one in groups for name in (*LABELLED_SETS[one], *NEVER_TRAINED_ON[one])]
+    found = {name: load_dataset(name, DATA) for name in names}
+    if group is None:
+        trained_on = {name for one in groups for name in LABELLED_SETS[one]}
+        for name in trained_on:
+            people = set(found[name].subjects) - set(training_subjects(found[name]))
+            found[name] = found[name].only(tuple(sorted(people)))
+    return {name: dataset for name, dataset in found.items() if dataset.subjects}
+
+
+def questions(dataset: Dataset, people: int, most: int) -> Dataset:
     """Return slices of at most so many people of a set, and at most so many slices."""
-    dataset = load_dataset(name, DATA)
+    name = dataset.name
     chosen = dataset.only(capped_subjects(dataset.subjects, people))
     slices = {f"{one.subject} {one.name}": one for case in chosen.cases for one in slices_of(case)}
     kept = sorted(drawn_order(list(slices), purpose=name)[:most])
@@ -115,12 +131,11 @@ def questions(name: str, people: int, most: int) -> Dataset:
 
 
 def network_spec() -> ModelSpec:
-    """Return how the network is loaded, whether or not it is in the catalogue yet."""
-    spec = load_catalogue()["scribbleprompt_unet"]
-    return replace(spec, name=NETWORK, entry="MedSegAICore.prompt.interactive_network:build", input=None)
+    """Return the network of the catalogue under another name, so that any weights can be its own."""
+    return replace(load_catalogue()["interactive"], name=NETWORK)
 
 
-def asked(group: Group, weights: Path, folder: Path, people: int, most: int) -> dict[str, list[CaseRecord]]:
+def asked(group: Group | None, weights: Path, folder: Path, people: int, most: int) -> dict[str, list[CaseRecord]]:
     """Return the answers to a box and clicks, and to clicks alone."""
     folder.mkdir(parents=True, exist_ok=True)
     engine = Engine(
@@ -128,8 +143,8 @@ def asked(group: Group, weights: Path, folder: Path, people: int, most: int) -> 
     )
     methods = {name: OnTheSlice(engine, name) for name in (NETWORK, ADAPTIVE)}
     records: dict[str, list[CaseRecord]] = {"box": [], "click": []}
-    for name in (*LABELLED_SETS[group], *NEVER_TRAINED_ON[group]):
-        dataset = questions(name, people, most)
+    for name, whole in sets_of(group).items():
+        dataset = questions(whole, people, most)
         for start, clicks in (("box", 2), ("click", 5)):
             protocol = InteractiveProtocol(dataset, clicks=clicks, box_first=start == "box")
             settings = {"seed": COMMITTED_SEED, "weights": str(weights), "people": people, "most": most}
@@ -176,9 +191,9 @@ def table(records: dict[str, list[CaseRecord]]) -> dict[str, object]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="where answers and table are kept")
-    parser.add_argument("--group", choices=get_args(Group), required=True)
-    parser.add_argument("--weights", type=Path, required=True)
-    parser.add_argument("--people", type=int, default=15, help="people of each set at most")
+    parser.add_argument("--group", choices=get_args(Group), help="group that the weights were trained without")
+    parser.add_argument("--weights", type=Path, default=SHIPPED, help="those that come with MedSegAI")
+    parser.add_argument("--people", type=int, default=60, help="people of each set at most")
     parser.add_argument("--most", type=int, default=60, help="questions of each set at most")
     chosen = parser.parse_args()
     found = table(asked(chosen.group, chosen.weights, chosen.folder, chosen.people, chosen.most))

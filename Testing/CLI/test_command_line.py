@@ -12,6 +12,7 @@ import SimpleITK as sitk
 from CLI.conftest import CENTER, started
 from MedSegAICore import __version__
 from MedSegAICore.images import image_from_array, read_image
+from MedSegAICore.models.prompt_default import default_prompt_model
 from MedSegAICore.recipe import Recipe, task_to_dict
 from MedSegAICore.request import FewShotTask
 
@@ -127,7 +128,7 @@ def test_the_report_names_voxels_volume_model_time_and_warnings(scan, command):
     count = np.count_nonzero(voxels(labels))
     assert int(values["voxels"]) == count
     assert float(values["volumeMl"]) == pytest.approx(count * 1 * 1 * 2 / 1000, rel=1e-5)  # voxels of 1 x 1 x 2 mm
-    assert values["usedModel"] == "adaptive"
+    assert values["usedModel"] == default_prompt_model()
     assert 0 < float(values["seconds"]) < 60
     assert "warnings" in values
 

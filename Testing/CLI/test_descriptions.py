@@ -10,6 +10,7 @@ from CLI.conftest import description_of, inputs_of, loaded
 from MedSegAICore import __version__
 from MedSegAICore.fewshot.fit import BEST
 from MedSegAICore.models.catalogue import load_catalogue
+from MedSegAICore.models.prompt_default import AUTO
 from MedSegAICore.request import DiffusionTask
 
 SCRIPTS = sorted((Path(__file__).resolve().parents[2] / "MedSegAI" / "CLI").glob("*/*.py"))
@@ -31,7 +32,7 @@ MODELS = {
     ("MedSegAIDiffusion", "model"): ("diffusion", {DiffusionTask.model}),
     ("MedSegAIFewShot", "method"): ("fewshot", {BEST}),
     ("MedSegAIInContext", "model"): ("incontext", set()),
-    ("MedSegAIPrompt", "model"): ("prompt", set()),
+    ("MedSegAIPrompt", "model"): ("prompt", {AUTO}),
 }
 """Parameters that name models: of which paradigm, and what else can be chosen."""
 

@@ -13,6 +13,7 @@ from Host.nodes import add_points
 from Host.slicer_scene import boot
 from MedSegAICore.engine.engine import Engine
 from MedSegAICore.images import read_image
+from MedSegAICore.models.prompt_default import default_prompt_model
 from MedSegAICore.prompts import ScribblePrompt, SlicePlane
 from MedSegAICore.request import PromptTask, SegmentationRequest, SliceScope
 
@@ -70,7 +71,7 @@ def test_a_run_loads_the_label_map_and_reports(logic, node, labels, scan):
     assert 2 * ((found > 0) & organ).sum() / ((found > 0).sum() + organ.sum()) > 0.8
     assert int(node.GetParameterAsString("voxels")) == np.count_nonzero(found)
     assert float(node.GetParameterAsString("volumeMl")) == pytest.approx(np.count_nonzero(found) * 2 / 1000, rel=1e-4)
-    assert node.GetParameterAsString("usedModel") == "adaptive"
+    assert node.GetParameterAsString("usedModel") == default_prompt_model()
     assert float(node.GetParameterAsString("seconds")) > 0
 
 

@@ -244,7 +244,7 @@ def a_result() -> SegmentationResult:
     geometry = VolumeGeometry.from_components((4, 5, 6))
     patch = VolumePatch.whole(np.zeros((4, 5, 6), bool), geometry)
     versions = {"medsegai": "0.1.0"}
-    made = Provenance(task_to_dict(FULL_TASK), "f00", "adaptive", "", "the processor", versions, 0.5, threads=2)
+    made = Provenance(task_to_dict(FULL_TASK), "f00", FULL_TASK.model, "", "the processor", versions, 0.5, threads=2)
     return SegmentationResult(patch, patch, made)
 
 
@@ -252,7 +252,7 @@ def test_a_result_carries_its_recipe() -> None:
     recipe = Recipe.from_result(a_result())
 
     assert_same(recipe.task, FULL_TASK)
-    assert (recipe.model, recipe.image_fingerprint, recipe.threads) == ("adaptive", "f00", 2)
+    assert (recipe.model, recipe.image_fingerprint, recipe.threads) == (FULL_TASK.model, "f00", 2)
 
 
 def test_a_recipe_asks_the_same_again() -> None:

@@ -21,6 +21,7 @@ from MedSegAICore.errors import (
     PromptOutsideImage,
     UnknownModel,
 )
+from MedSegAICore.models.prompt_default import default_prompt_model
 from MedSegAICore.prompts import PointPrompt
 from MedSegAICore.request import PromptTask, SegmentationRequest
 from MedSegAILib.gui import application_engine, node_run
@@ -117,7 +118,7 @@ def test_waiting_for_the_engine_process_gives_what_an_engine_gives(logic, ct, cl
     assert expected.any()
     np.testing.assert_array_equal(segment_array(segmentation, segment_id, ct), expected)
     assert segmentation.GetSegmentation().GetSegment(segment_id).GetName() == "Ball"
-    assert result.provenance.model == "adaptive"
+    assert result.provenance.model == default_prompt_model()
     assert progress
 
 

@@ -37,6 +37,7 @@ from MedSegAICore.command_line import (
 )
 from MedSegAICore.engine.run import CancelToken, Run
 from MedSegAICore.errors import MedSegAIError
+from MedSegAICore.models.prompt_default import AUTO, OWN_NETWORK, WITHOUT_PACKAGES
 
 NAME = "MedSegAI Cohort"
 
@@ -76,7 +77,11 @@ def parser() -> argparse.ArgumentParser:
     recipe = made.add_argument_group("recipe: a file, a support model, or a model for prompts")
     recipe.add_argument("--recipe", **file, help="paradigm, model and settings, or the recipe of a result (.json)")
     recipe.add_argument("--modelFile", **file, help="support model of MedSegAIFewShot (.safetensors)")
-    recipe.add_argument("--model", default="adaptive", help="model for prompts, where there is no recipe (adaptive)")
+    recipe.add_argument(
+        "--model",
+        default=AUTO,
+        help=f"model for prompts without a recipe ({AUTO}: {OWN_NETWORK}, or {WITHOUT_PACKAGES} without PyTorch)",
+    )
     recipe.add_argument("--labels", default="", metavar="A=1", help="names and values of the structures")
     recipe.add_argument("--weights", default="", metavar="MODEL=FILE", help="checkpoints of the models")
     recipe.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (auto)")

@@ -35,6 +35,7 @@ from MedSegAICore.engine.run import CancelToken
 from MedSegAICore.errors import Cancelled
 from MedSegAICore.images import check_label_value, read_image, write_labels
 from MedSegAICore.markups import read_markups
+from MedSegAICore.models.prompt_default import AUTO, OWN_NETWORK, WITHOUT_PACKAGES, named_prompt_model
 from MedSegAICore.prompt_options import (
     LISTS,
     add_prompts,
@@ -86,7 +87,11 @@ def parser() -> argparse.ArgumentParser:
     outside = {"action": "append", "default": [], "metavar": "FILE"}
     prompts.add_argument("--negative", type=Path, **outside, help="points or curves outside (.mrk.json)")
     model = made.add_argument_group("model")
-    model.add_argument("--model", default="adaptive", help="name of the model (adaptive, which needs no weights)")
+    model.add_argument(
+        "--model",
+        default=AUTO,
+        help=f"name of the model ({AUTO}: {OWN_NETWORK}, or {WITHOUT_PACKAGES} without PyTorch)",
+    )
     model.add_argument("--weights", type=optional_path, metavar="FILE", help="checkpoint of the model")
     model.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (auto)")
     settings = made.add_argument_group("settings")
@@ -137,7 +142,7 @@ def task_from_options(options: argparse.Namespace, image: ImageVolume) -> Prompt
     across = VolumeScope(options.method, direction_of(options), range_of(options), options.fuseAxes)
     return PromptTask(
         prompts=tuple(prompts),
-        model=options.model,
+        model=named_prompt_model(options.model),
         scope=scope_of(options, across, prompts, image),
         window=window_of(options),
         threshold=options.threshold,

@@ -9,6 +9,7 @@ from ..command_line import parts
 from ..errors import InvalidRequest
 from ..label_files import wanted_labels
 from ..models import catalogue
+from ..models.prompt_default import AUTO, named_prompt_model
 from ..request import DiffusionTask, FewShotTask, PromptTask
 from .cluster import LocalPlan, RemotePlan
 from .cohort import Cohort
@@ -47,7 +48,7 @@ class CohortOptions:
     prompts: str = ""
     recipe: Path | None = None
     model_file: Path | None = None
-    model: str = "adaptive"
+    model: str = AUTO
     labels: str = ""
     formats: str = "seg.nrrd"
     device: str = "auto"
@@ -106,9 +107,10 @@ class CohortOptions:
             labels = {name: value for name, value in wanted.items() if value is not None}
             return recipe_of_task(FewShotTask(self.model_file.absolute()), labels)
         labels = {name: value or 1 for name, value in wanted.items()}
-        spec = catalogue.load_catalogue().get(self.model)
+        model = named_prompt_model(self.model)
+        spec = catalogue.load_catalogue().get(model)
         draws = spec is not None and spec.paradigm == "diffusion"
-        return recipe_of_task(DiffusionTask((), self.model) if draws else PromptTask((), self.model), labels)
+        return recipe_of_task(DiffusionTask((), model) if draws else PromptTask((), model), labels)
 
 
 def _pairs(text: str, what: str) -> dict[str, str]:

@@ -12,6 +12,7 @@ import numpy as np
 from ..engine.engine import Engine
 from ..errors import InvalidRequest, MedSegAIError
 from ..images import read_image
+from ..models.prompt_default import default_prompt_model
 from ..prompts import BoxPrompt, PointPrompt, Prompt
 from ..recipe import Recipe, recipes_to_json
 from ..request import PromptTask
@@ -33,7 +34,7 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
                         help="two opposite corners of a box around the structure [mm]")  # fmt: skip
     parser.add_argument("--recipe", type=Path, help="prompts and settings that an earlier run wrote")
     parser.add_argument("--output", type=Path, default=Path("output"), help="folder for the results")
-    parser.add_argument("--model", default="adaptive", help="name in the catalogue of models")
+    parser.add_argument("--model", default=default_prompt_model(), help="name in the catalogue of models")
     parser.add_argument("--weights", type=Path, help="checkpoint of the model, where it needs one")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--clicks", type=int, default=5, help="clicks per structure after the box")

@@ -130,9 +130,9 @@ class InteractiveNetworkSegmenter:
                 guess = guessed(self.guesser, image, step, run)
             question = NetworkQuestion(levels, image.spacing_mm, as_drawn(step), logits, guess)
             answer = self._answered(question, run)
-            # boxes around lassos and answers on other slices say less of the structure than one that was drawn
-            is_drawn = step.box_xyxy is not None and not step.box_follows
-            return _Decoded(filling(answer, question.marked_box()) if is_drawn else answer)
+            # only a box that was drawn on this slice says how large the structure is here
+            is_close = step.box_xyxy is not None and not step.box_follows and not step.box_is_cut
+            return _Decoded(filling(answer, question.marked_box()) if is_close else answer)
 
         answer = refined(prompts, self._key(image), decode, self.cache)
         probability: Float32 = expit(answer.logits)

@@ -35,7 +35,8 @@ def _with(placed: SlicePrompts, prompt: Prompt, grid: SliceGrid) -> SlicePrompts
         points = np.concatenate([placed.points_xy, grid.pixels_of(prompt.position_ras)])
         return replace(placed, points_xy=points, points_positive=np.append(placed.points_positive, prompt.positive))
     if isinstance(prompt, BoxPrompt):
-        return replace(placed, box_xyxy=_around(placed.box_xyxy, _box_pixels(prompt, grid)))
+        around = _around(placed.box_xyxy, _box_pixels(prompt, grid))
+        return replace(placed, box_xyxy=around, box_is_cut=placed.box_is_cut or not prompt.is_flat)
     if isinstance(prompt, ScribblePrompt):
         drawn = _stroke(prompt, grid)
     elif isinstance(prompt, LassoPrompt):

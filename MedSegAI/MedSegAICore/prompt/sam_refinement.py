@@ -71,6 +71,7 @@ def _keys(slice_key: Hashable, steps: list[SlicePrompts]) -> list[str]:
         drawn = (step.inside, step.outside, step.enclosed, step.previous_mask)
         for part in (step.points_xy, step.points_positive, step.box_xyxy, *drawn):
             digest.update(b"none" if part is None else repr((part.shape, part.dtype)).encode() + part.tobytes())
+        digest.update(bytes([step.box_follows, step.box_is_cut]))
         keys.append(digest.hexdigest())
     return keys
 

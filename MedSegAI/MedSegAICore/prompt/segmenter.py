@@ -101,6 +101,8 @@ class SlicePrompts:
         A model that refines takes the last one as a correction of its answer to them.
     box_follows
         Nobody drew the box: it lies around the answer on the neighbouring slice.
+    box_is_cut
+        The box is what the slice cuts out of one with depth, in which the structure may be smaller here.
     """
 
     points_xy: NDArray[np.float64]
@@ -112,6 +114,7 @@ class SlicePrompts:
     previous_mask: Float32 | None = None
     earlier: SlicePrompts | None = None
     box_follows: bool = False
+    box_is_cut: bool = False
 
 
 @dataclass(frozen=True, eq=False)

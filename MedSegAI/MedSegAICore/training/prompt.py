@@ -8,9 +8,8 @@ moving average of the weights. It learns from drawn bodies and, with `--data-fol
 may train on. With `--leave-out` it sees no image of one group, on which it can be tested then with
 `Testing/Benchmarks/prompt_network_table.py`.
 
-To ship it, its file goes into Resources/Weights, and into Resources/Models a description of the paradigm "prompt" that
-names the file, the architecture "prompt_unet" and the entry "MedSegAICore.prompt.interactive_network:build". It has no
-input: the segmenter itself takes views of the slice.
+The one that comes with MedSegAI is `Resources/Weights/interactive.safetensors`; its card beside it holds the log of
+runs. To use another one, name its file as weights of the model `interactive` (`--weights` of the command line).
 """
 
 from __future__ import annotations

@@ -13,7 +13,10 @@ from MedSegAICore.models.store.stored_file import StoredFile
 
 from .packages import Package
 
-PACKAGES_OF_FAMILY = dict.fromkeys(("sam", "samed", "sam_med3d"), frozenset({"torch", "segment-anything"}))
+PACKAGES_OF_FAMILY = {
+    **dict.fromkeys(("sam", "samed", "sam_med3d"), frozenset({"torch", "segment-anything"})),
+    "medsegai_prompt": frozenset({"torch", "monai"}),
+}
 """What a network needs beside MedSegAI itself; families that are not named need PyTorch if they have weights."""
 
 

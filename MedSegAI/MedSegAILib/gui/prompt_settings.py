@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from MedSegAICore.errors import InvalidRequest
+from MedSegAICore.models.prompt_default import default_prompt_model
 from MedSegAICore.request import CleanUp, IntensityWindow
 
 from ..mrml.segments import ModificationMode
@@ -12,7 +13,7 @@ from ..mrml.segments import ModificationMode
 POINT, BOX, LASSO, SCRIBBLE = "point", "box", "lasso", "scribble"
 
 DEFAULTS = {
-    "Model": "adaptive",
+    "Model": default_prompt_model(),
     "Tool": POINT,
     "Outside": False,
     "Threshold": 0.5,
@@ -50,7 +51,7 @@ class PromptSettings:
         What applying does to the segment.
     """
 
-    model: str = "adaptive"
+    model: str = field(default_factory=default_prompt_model)
     threshold: float = 0.5
     cleanUp: CleanUp = field(default_factory=CleanUp)
     window: IntensityWindow | None = None

@@ -27,7 +27,7 @@ from tiny_sam import PLAN
 from torch import nn
 
 WINDOW = IntensityWindow(0, 100)
-SPEC = replace(load_catalogue()["scribbleprompt_unet"], name="network", input=None)
+SPEC = replace(load_catalogue()["interactive"], name="network")
 NO_POINTS = np.empty((0, 2)), np.empty(0, np.bool_)
 
 
@@ -122,16 +122,18 @@ def test_an_answer_is_as_long_and_wide_as_the_box_that_was_drawn():
     np.testing.assert_allclose([columns.min(), rows.min(), columns.max(), rows.max()], box, atol=1)
 
 
-def test_a_box_that_follows_from_another_slice_does_not_decide_how_large_the_answer_is():
+@pytest.mark.parametrize("said", ["box_follows", "box_is_cut"])
+def test_a_box_that_nobody_drew_on_the_slice_does_not_decide_how_large_the_answer_is(said):
     network, box = Bright(), np.array([25.0, 30, 55, 60])
     network.steepness.data.fill_(0.02)
-    drawn, following = (
-        segmenter_of(network).segment_slice(
-            slice_of(graded_disc()), SlicePrompts(*NO_POINTS, box, box_follows=follows), Run()
+    cache = ByteBoundedCache(1 << 24)
+    drawn, other = (
+        segmenter_of(network, cache).segment_slice(
+            slice_of(graded_disc()), SlicePrompts(*NO_POINTS, box, **{said: value}), Run()
         )
-        for follows in (False, True)
+        for value in (False, True)
     )
-    assert np.count_nonzero(following.probability > 0.5) > 1.2 * np.count_nonzero(drawn.probability > 0.5)
+    assert np.count_nonzero(other.probability > 0.5) > 1.2 * np.count_nonzero(drawn.probability > 0.5)
 
 
 def test_clicks_beyond_the_box_make_the_answer_larger_than_it():

@@ -116,6 +116,12 @@ def test_a_deep_box_is_cut_by_the_slices_that_it_passes():
     assert lies_on(box, grid_of_slice(GRID, 1, 9))
 
 
+def test_a_box_with_depth_is_known_as_cut_and_a_flat_one_is_not():
+    deep, flat = BoxPrompt((-15, -10, 8), (8, 6, 7)), BoxPrompt.on_plane(SLICE.plane, ras(9.5, 4.5), ras(20.5, 12.5))
+    cut = [prompts_on_slice(boxes, SLICE)[0].box_is_cut for boxes in ((flat,), (deep,), (deep, flat), ())]
+    assert cut == [False, True, True, False]
+
+
 def test_a_turned_deep_box_is_as_wide_as_its_section():
     turned = Rotation.from_euler("y", 45, degrees=True).as_matrix()
     diamond = BoxPrompt((-15, -10, 8), (10, 6, 10), turned)  # 14 mm wide at its middle, a point at its ends
