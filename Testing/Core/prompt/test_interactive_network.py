@@ -145,6 +145,13 @@ def test_clicks_beyond_the_box_make_the_answer_larger_than_it():
     np.testing.assert_allclose([columns.min(), rows.min(), columns.max(), rows.max()], (20, 25, 60, 65), atol=1)
 
 
+def test_where_the_network_finds_nothing_the_adaptive_models_answer_stands(network):
+    network.steepness.data.fill_(0.0)
+    structure = ellipse((120, 120), (50, 60), (20, 14))
+    answer = segmenter_of(network).segment_slice(slice_of(100 * structure), clicks((60, 50)), Run())
+    assert dice(answer.probability > 0.5, structure) > 0.8
+
+
 def test_the_network_is_shown_what_the_adaptive_model_answers(network):
     structure = ellipse((120, 120), (50, 60), (20, 14))
     segmenter_of(network).segment_slice(slice_of(100 * structure), clicks((60, 50)), Run())
