@@ -137,7 +137,7 @@ def slice_seconds(repeats: int) -> dict[str, float]:
                 ("box", case.prompts[:1]),
                 ("box and click", case.prompts[:2]),
             ):
-                task = PromptTask(prompts, scope=SliceScope(case.plane))
+                task = PromptTask(prompts, "adaptive", SliceScope(case.plane))
                 spent = processor_seconds(
                     lambda task=task, e=engine, c=case: e.segment(SegmentationRequest(c.image, task))
                 )
@@ -150,8 +150,12 @@ def volume_seconds(name: str) -> tuple[float, float]:
     """Return the time of the answer to a box and of that to one click more on the large volume."""
     case = large_case(name)
     engine = Engine()
-    first = processor_seconds(lambda: engine.segment(SegmentationRequest(case.image, PromptTask(case.prompts[:1]))))
-    then = processor_seconds(lambda: engine.segment(SegmentationRequest(case.image, PromptTask(case.prompts[:2]))))
+    first = processor_seconds(
+        lambda: engine.segment(SegmentationRequest(case.image, PromptTask(case.prompts[:1], "adaptive")))
+    )
+    then = processor_seconds(
+        lambda: engine.segment(SegmentationRequest(case.image, PromptTask(case.prompts[:2], "adaptive")))
+    )
     return first, then
 
 
@@ -159,18 +163,18 @@ def unwatched(case: Case, prompts: int) -> tuple[float, str]:
     """Return the longest stretch of one run in which nobody looked at the token, and where it ended."""
     _warm_up()  # the first run of a process imports its libraries
     token = WatchedToken()
-    Engine().segment(SegmentationRequest(case.image, PromptTask(case.prompts[:prompts])), cancel=token)
+    Engine().segment(SegmentationRequest(case.image, PromptTask(case.prompts[:prompts], "adaptive")), cancel=token)
     return token.longest, token.where
 
 
 def _warm_up() -> None:
     image = ImageVolume(np.eye(9, dtype=np.float32)[None], VolumeGeometry.from_components((1, 9, 9)))
-    Engine().segment(SegmentationRequest(image, PromptTask((PointPrompt((4, 4, 0)),))))
+    Engine().segment(SegmentationRequest(image, PromptTask((PointPrompt((4, 4, 0)),), "adaptive")))
 
 
 def stop_seconds(case: Case, stops: int) -> list[float]:
     """Return how long runs that are cancelled at random moments take to stop."""
-    request = SegmentationRequest(case.image, PromptTask(case.prompts))
+    request = SegmentationRequest(case.image, PromptTask(case.prompts, "adaptive"))
     whole = time.perf_counter()
     Engine().segment(request)
     whole = time.perf_counter() - whole
@@ -209,7 +213,7 @@ def _answer_and_print_memory(what: str) -> None:
     engine = Engine()
     answers = [case.prompts[1:2]] if what == "click" else [case.prompts[:n] for n in (1, 2, 3, 4)]
     for prompts in answers:
-        engine.segment(SegmentationRequest(case.image, PromptTask(prompts)))
+        engine.segment(SegmentationRequest(case.image, PromptTask(prompts, "adaptive")))
     print(json.dumps({"megabytes": peak_bytes() / 1e6}))
 
 

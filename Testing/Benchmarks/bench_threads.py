@@ -55,7 +55,7 @@ def measure(repeats: int = 3) -> dict[str, float]:
     with busy_cores():
         for n in range(repeats):
             inside, outside = geometry.to_ras([(240 + n, 265, 1), (310, 265, 1)])
-            task = PromptTask((PointPrompt(inside), PointPrompt(outside, False)), scope=scope)
+            task = PromptTask((PointPrompt(inside), PointPrompt(outside, False)), "adaptive", scope)
             for name, limit in zip(seconds, (nullcontext, one_linear_algebra_thread), strict=True):
                 with mock.patch.object(engine_module, "one_linear_algebra_thread", limit):
                     began = time.perf_counter()
