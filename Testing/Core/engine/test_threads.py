@@ -85,7 +85,7 @@ def look(request, model, run):
     sys.exit()
 engine._load = lambda entry, model, load=engine._load: look if "segment_prompts" in entry else load(entry, model)
 image = ImageVolume(numpy.zeros((2, 3, 4)), VolumeGeometry.from_components((2, 3, 4)))
-Engine().segment(SegmentationRequest(image, PromptTask((PointPrompt((0, 0, 0)),))))
+Engine().segment(SegmentationRequest(image, PromptTask((PointPrompt((0, 0, 0)),), "adaptive")))
 """
     plain = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
     command = [sys.executable, "-c", code]
