@@ -204,19 +204,16 @@ class Engine:
         return self._loaded.names
 
     def load(self, model: str) -> None:
-        """Make a model ready ahead of its first request, which then takes no longer than later ones.
+        """Make a model for prompts ready ahead of its first request, which then takes no longer than later ones.
 
         Raises
         ------
         UnknownModel
-            It is not in the catalogue.
+            It is not in the catalogue, or not for prompts.
         LicenceNotAccepted, WeightsMissing, PackageMissing, OutOfDeviceMemory...
             It cannot be loaded, as for `segment`.
         """
-        if model not in self.models():
-            message = f"There is no model '{model}'."
-            raise UnknownModel(message, f"Choose one of: {', '.join(sorted(self.models()))}.")
-        self._run(self.models()[model], lambda loaded: loaded)
+        self._run(self._spec(model), lambda loaded: loaded)
 
     def unload(self, model: str | None = None) -> None:
         """Forget one loaded model, or all of them with every cached embedding."""

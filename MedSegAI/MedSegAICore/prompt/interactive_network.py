@@ -130,7 +130,8 @@ class InteractiveNetworkSegmenter:
                 guess = guessed(self.guesser, image, step, run)
             question = NetworkQuestion(levels, image.spacing_mm, as_drawn(step), logits, guess)
             answer = self._answered(question, run)
-            if not (answer > 0).any():  # as on a slice of one pixel: somebody who points at something wants something
+            # who points at something wants something, as on a slice of one pixel; what is followed may end
+            if not step.box_follows and not (answer > 0).any():
                 answer = _logits(guess)
             # only a box that was drawn on this slice says how large the structure is here
             is_close = step.box_xyxy is not None and not step.box_follows and not step.box_is_cut

@@ -152,6 +152,14 @@ def test_where_the_network_finds_nothing_the_adaptive_models_answer_stands(netwo
     assert dice(answer.probability > 0.5, structure) > 0.8
 
 
+def test_a_structure_that_is_followed_ends_where_the_network_finds_nothing(network):
+    network.steepness.data.fill_(0.0)
+    structure, box = ellipse((120, 120), (50, 60), (20, 14)), np.array([46.0, 30, 74, 70])
+    prompts = SlicePrompts(*NO_POINTS, box, box_follows=True)
+    answer = segmenter_of(network).segment_slice(slice_of(100 * structure), prompts, Run())
+    assert not (answer.probability > 0.5).any()
+
+
 def test_the_network_is_shown_what_the_adaptive_model_answers(network):
     structure = ellipse((120, 120), (50, 60), (20, 14))
     segmenter_of(network).segment_slice(slice_of(100 * structure), clicks((60, 50)), Run())
