@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from machine_pace import pace
 from skip_gate import SkipGate, read_allowed_skips
 
 # set before any library reads them
@@ -62,6 +63,12 @@ def nothing_older_is_collected() -> Iterator[None]:
     gc.freeze()
     yield
     gc.unfreeze()
+
+
+@pytest.fixture
+def machine_pace() -> float:
+    """How many times as long as usual this computer takes at present; limits of seconds are multiplied by it."""
+    return pace()
 
 
 @pytest.fixture(scope="session")

@@ -42,6 +42,7 @@ SEED = 20
 SPEC = load_catalogue()["sam_vit_b"]
 SHARED = Path(os.environ.get("MEDSEGAI_SHARED", ROOT.parent / "shared"))
 REAL_SLICE = SHARED / "data" / "ct_abdomen_slices" / "subject001" / "slice094_image.png"
+LATER_REPEATS = 5
 NO_POINTS = (np.empty((0, 2)), np.empty(0, np.bool_))
 BOX = SlicePrompts(*NO_POINTS, box_xyxy=np.array([90.0, 150.0, 260.0, 330.0]))
 PROMPTS = {
@@ -195,15 +196,21 @@ def _pooled_iou(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> 
 def _second_prompt(segmenter: SamSegmenter, image: SliceImage) -> float:
     """Return the share of the first prompt's time that the dearest later one takes.
 
-    They are another click, a click that refines the box, and two such clicks at once, as a recipe brings them.
+    They are another click, a click that refines the box, and two such clicks at once, as a recipe brings them. Of each
+    the fastest of several counts: they take so little that other programs would decide.
     """
     box, another_box = BOX, replace(BOX, box_xyxy=BOX.box_xyxy + 5)
     times = []
     for prompts in (box, PROMPTS["click"], _clicks_after(box, 1), _clicks_after(another_box, 2)):
-        start = time.process_time()
-        segmenter.segment_slice(image, prompts, Run())
-        times.append(time.process_time() - start)
+        repeats = LATER_REPEATS if times else 1  # the first prompt encodes the slice, once
+        times.append(min(_processor_seconds(segmenter, image, prompts) for _ in range(repeats)))
     return max(times[1:]) / times[0]
+
+
+def _processor_seconds(segmenter: SamSegmenter, image: SliceImage, prompts: SlicePrompts) -> float:
+    start = time.process_time()
+    segmenter.segment_slice(image, prompts, Run())
+    return time.process_time() - start
 
 
 def _clicks_after(box: SlicePrompts, count: int) -> SlicePrompts:

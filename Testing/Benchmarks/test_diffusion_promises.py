@@ -19,7 +19,7 @@ FIVE_MILLION = DenoiserArchitecture(channels=(64, 112, 160))
 
 
 @pytest.mark.slow
-def test_eight_samples_in_ten_steps_take_twenty_seconds_at_most():
+def test_eight_samples_in_ten_steps_take_twenty_seconds_at_most(machine_pace):
     network = MaskDenoiser(FIVE_MILLION).eval()
     assert sum(parameter.numel() for parameter in network.parameters()) > 5e6
     denoiser = SmallDenoiser("five", "", "cpu", 128, None, NoiseLevels(), network)
@@ -28,7 +28,7 @@ def test_eight_samples_in_ten_steps_take_twenty_seconds_at_most():
     draw(drawing, Run())
     seconds = time.process_time() - began
     print(f"8 samples, 128 x 128, 10 steps: {seconds:.1f} s of processor time on {torch.get_num_threads()} threads")
-    assert seconds <= 20  # processor time of all threads: what one core would take alone
+    assert seconds <= 20 * machine_pace  # processor time of all threads: what one core would take alone
 
 
 @pytest.mark.slow

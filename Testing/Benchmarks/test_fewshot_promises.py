@@ -36,14 +36,14 @@ def learned(people, tmp_path_factory):
     return report, time.perf_counter() - began
 
 
-def test_five_examples_are_learned_from_in_five_minutes(people, learned):
+def test_five_examples_are_learned_from_in_five_minutes(people, learned, machine_pace):
     report, seconds = learned
     print(f"\nlearned in {seconds:.0f} s, leave-one-out {report.leave_one_out}")
     assert people[0].image.geometry.shape == SIZE_IJK[::-1]
-    assert seconds <= FIT_SECONDS
+    assert seconds <= FIT_SECONDS * machine_pace
 
 
-def test_each_query_takes_40_seconds(people, learned):
+def test_each_query_takes_40_seconds(people, learned, machine_pace):
     report, _ = learned
     began = time.perf_counter()
     result = Engine().segment(SegmentationRequest(people[5].image, FewShotTask(report.file)))
@@ -51,7 +51,7 @@ def test_each_query_takes_40_seconds(people, learned):
     truth = people[5].masks["liver"].full()
     overlap = 2 * (result.mask.full() & truth).sum() / (result.mask.full().sum() + truth.sum())
     print(f"\nsegmented in {seconds:.1f} s, Dice {overlap:.3f}")
-    assert seconds <= QUERY_SECONDS
+    assert seconds <= QUERY_SECONDS * machine_pace
     assert overlap > 0.85
 
 

@@ -7,11 +7,10 @@ from Benchmarks.large_label_maps import LABELS, timed_in_a_fresh_process
 
 
 @pytest.mark.slow
-def test_all_metrics_of_a_large_label_map_take_less_than_a_minute_and_3_gb():
+def test_all_metrics_of_a_large_label_map_take_less_than_a_minute_and_3_gb(machine_pace):
     figures = timed_in_a_fresh_process()
     print(figures)
     assert figures["labels"] == len(LABELS) == 20
     assert 0.3 < figures["lowest_dice"] < figures["highest_dice"] < 1
-    # the time of all processors together: other programs do not count, and a second core only helps
-    assert figures["cpu_seconds"] < 60
+    assert figures["seconds"] < 60 * machine_pace
     assert figures["peak_mb"] < 3000

@@ -56,7 +56,7 @@ def click(desktop, large, wait):
 
 @pytest.mark.usefixtures("nothing_older_is_collected")
 @pytest.mark.slow
-def test_a_click_is_previewed_in_300_ms_and_holds_nothing_up(large, click) -> None:
+def test_a_click_is_previewed_in_300_ms_and_holds_nothing_up(large, click, machine_pace) -> None:
     click(*CENTER[:2])
     times = [click(200 + 12 * n - 40, 256 + 25 * (-1) ** n) for n in range(7)]
     seconds, wall, work = np.array(times).T
@@ -64,8 +64,8 @@ def test_a_click_is_previewed_in_300_ms_and_holds_nothing_up(large, click) -> No
     print(f"of work {np.round(1e3 * work)} ms")
 
     assert large.promptCount == 8
-    assert np.median(seconds) <= 0.3
-    assert work.max() < 0.03  # on the wall other programs take their share
+    assert np.median(seconds) <= 0.3 * machine_pace
+    assert work.max() < 0.03 * machine_pace  # on the wall other programs take their share
 
 
 @pytest.fixture
@@ -82,14 +82,16 @@ def seconds_to_apply(large):
 
 @pytest.mark.usefixtures("nothing_older_is_collected")
 @pytest.mark.slow
-def test_apply_takes_100_ms(click, seconds_to_apply) -> None:
+def test_apply_takes_100_ms(click, seconds_to_apply, machine_pace) -> None:
     click(*CENTER[:2])
-    assert seconds_to_apply() <= 0.1
+    assert seconds_to_apply() <= 0.1 * machine_pace
 
 
 @pytest.mark.usefixtures("nothing_older_is_collected")
 @pytest.mark.slow
-def test_a_large_result_is_applied_as_fast_also_over_what_is_there(large, click, seconds_to_apply, wait) -> None:
+def test_a_large_result_is_applied_as_fast_also_over_what_is_there(
+    large, click, seconds_to_apply, wait, machine_pace
+) -> None:
     times = []
     for _ in range(2):
         click(*CENTER[:2])
@@ -97,4 +99,4 @@ def test_a_large_result_is_applied_as_fast_also_over_what_is_there(large, click,
         wait(lambda: not large.runs.isRunning, 120)
         times.append(seconds_to_apply())
     print(f"\nApply {np.round(1e3 * np.array(times))} ms")
-    assert max(times) <= 0.1
+    assert max(times) <= 0.1 * machine_pace

@@ -14,6 +14,7 @@ from MedSegAICore.geometry import VolumeGeometry
 from MedSegAICore.prompts import PointPrompt
 from MedSegAICore.request import PromptTask, SegmentationRequest
 from MedSegAICore.volume import ImageVolume
+from MedSegAILib.gui.engine_connection import EngineConnection
 
 pytestmark = pytest.mark.slow
 
@@ -32,20 +33,24 @@ def a_large_ct() -> ImageVolume:
     return ImageVolume(voxels, VolumeGeometry.from_components(voxels.shape, (0.7, 0.7, 1.5)))
 
 
-def test_asking_costs_little(engine) -> None:
+def test_asking_costs_little(engine, machine_pace) -> None:
     request = a_request("quick")
     first = seconds(lambda: engine.segmentAndWait(request))
     rest = median(seconds(lambda: engine.segmentAndWait(request)) for _ in range(100))
 
     print(f"\nstart and first answer {first * 1e3:.0f} ms, round trip {rest * 1e3:.2f} ms")
-    assert rest < 0.02
+    assert rest < 0.02 * machine_pace
 
 
-def test_a_large_volume_is_sent_once(engine, wait, answers, a_large_ct) -> None:
+def test_a_large_volume_is_sent_once(engine, wait, answers, a_large_ct, monkeypatch, machine_pace) -> None:
     engine.segmentAndWait(a_request("quick"))
     hashing = seconds(lambda: a_large_ct.fingerprint)
     request = SegmentationRequest(a_large_ct, PromptTask((PointPrompt([150.0, 150.0, 165.0]),), model="small"))
-    first, second, gaps = answers(), answers(), []
+    first, second, gaps, sent = answers(), answers(), [], []
+    send = EngineConnection.send
+    monkeypatch.setattr(
+        EngineConnection, "send", lambda self, frame: sent.append(frame.header["type"]) or send(self, frame)
+    )
     timer = qt.QTimer()
     timer.connect("timeout()", lambda: gaps.append(time.perf_counter()))
     timer.start(5)
@@ -62,11 +67,12 @@ def test_a_large_volume_is_sent_once(engine, wait, answers, a_large_ct) -> None:
     print(f"again: asking {asking_again * 1e3:.1f} ms, answer {second_answer * 1e3:.0f} ms")
     print(f"longest gap of the event loop {longest * 1e3:.0f} ms")
     assert first.results
-    assert asking_again < 0.1 * asking
+    assert sent == ["volume", "segment", "segment"]
+    assert max(asking, asking_again) < 0.02 * machine_pace
 
 
 @pytest.mark.usefixtures("nothing_older_is_collected")
-def test_cancel_frees_the_user_interface(engine, wait, pause, answers) -> None:
+def test_cancel_frees_the_user_interface(engine, wait, pause, answers, machine_pace) -> None:
     for model, limit in (("obedient", 1.0), ("deaf", 4.0)):
         job = answers()
         ticket = job.ask(engine, a_request(model))
@@ -79,5 +85,5 @@ def test_cancel_frees_the_user_interface(engine, wait, pause, answers) -> None:
         ready = time.perf_counter() - began
 
         print(f"\n{model}: free after {freed * 1e3:.0f} ms, next answer after {ready * 1e3:.0f} ms")
-        assert freed < 0.3
-        assert ready < limit
+        assert freed < 0.3 * machine_pace
+        assert ready < limit * machine_pace

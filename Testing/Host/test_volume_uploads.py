@@ -212,7 +212,7 @@ def now() -> np.ndarray:
 
 @pytest.mark.usefixtures("nothing_older_is_collected")
 @pytest.mark.slow
-def test_uploading_a_large_ct_blocks_the_application_for_milliseconds_only(engine, wait) -> None:
+def test_uploading_a_large_ct_blocks_the_application_for_milliseconds_only(engine, wait, machine_pace) -> None:
     engine.segmentAndWait(a_request("quick"))
     longest, took = [], []
     for seed in range(3):
@@ -230,4 +230,4 @@ def test_uploading_a_large_ct_blocks_the_application_for_milliseconds_only(engin
     wall, work = np.transpose(longest)
     print(f"\n512 x 512 x 300 in {min(took):.0f} ms; longest blockage of the event loop [ms], in three uploads:")
     print(f"on the wall {wall.round(1)}, of which this thread worked {work.round(1)}")
-    assert work.max() < 30  # on the wall other programs take their share
+    assert work.max() < 30 * machine_pace  # on the wall other programs take their share

@@ -13,16 +13,17 @@ from MedSegAICore.evaluation.report.results import read_results
 
 SECONDS, MEGABYTES = 60, 3000
 MEASURE = """
-import json, resource, subprocess, sys
+import json, resource, subprocess, sys, time
+began = time.perf_counter()
 subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
 used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(json.dumps({"processor seconds": used.ru_utime + used.ru_stime, "MB": used.ru_maxrss * 1024 / 1e6}))
+print(json.dumps({"seconds": time.perf_counter() - began, "MB": used.ru_maxrss * 1024 / 1e6}))
 """
 """Run from a small process: a child counts the memory of the one that it was forked from as its own."""
 
 
 @pytest.mark.slow
-def test_twenty_structures_of_512x512x300_voxels_take_a_minute_and_3_gb(tmp_path, script):
+def test_twenty_structures_of_512x512x300_voxels_take_a_minute_and_3_gb(tmp_path, script, machine_pace):
     for name, moved in (("mine", 1.5), ("truth", 0.0)):
         labels = draw(moved)
         write_array(tmp_path / f"{name}.nii.gz", labels.array, labels.geometry)
@@ -44,5 +45,5 @@ def test_twenty_structures_of_512x512x300_voxels_take_a_minute_and_3_gb(tmp_path
     assert len(read_results(tmp_path / "out" / "results.json").records) == 20
     figures = json.loads(measured.stdout.splitlines()[-1])
     print(figures)
-    assert figures["processor seconds"] < SECONDS  # the clock would also measure what else the computer does
+    assert figures["seconds"] < SECONDS * machine_pace
     assert figures["MB"] < MEGABYTES
