@@ -49,8 +49,9 @@ PREDICT_SECONDS = "MedSegAICore.diffusion.paradigm:seconds_for"
 LEARN = "MedSegAICore.fewshot.paradigm:learn"
 LEARN_BEST = "MedSegAICore.fewshot.selection:learn_best"
 
-PARTS = "part of prototypes"
-"""Family of few-shot models that are part of another one."""
+NO_CANDIDATES = ("part of prototypes", "medsegai_prompt")
+"""Families of few-shot models that are no candidates for the best one: parts of another one, and one that tells of its
+examples exactly what another one does."""
 
 PROMPT_KIND: dict[type[Prompt], str] = {
     PointPrompt: "point",
@@ -269,11 +270,11 @@ class Engine:
     def _ready_learners(self) -> dict[str, Callable[[Callable[[Any], Any]], Any]]:
         """Return every few-shot model that has its weights, as a function that runs something with its learner.
 
-        The parts of another one are no candidates: the whole is.
+        Models that are told apart from another one by nothing that examples show are no candidates.
         """
         ready: dict[str, Callable[[Callable[[Any], Any]], Any]] = {}
         for name, spec in self.models().items():
-            if spec.paradigm == "fewshot" and spec.family != PARTS and self._has_weights(spec):
+            if spec.paradigm == "fewshot" and spec.family not in NO_CANDIDATES and self._has_weights(spec):
                 ready[name] = partial(self._run, spec)
         return ready
 

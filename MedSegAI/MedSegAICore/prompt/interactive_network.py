@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from scipy.special import expit, logit
+from scipy.special import expit
 
 from ..engine.cache import ByteBoundedCache
 from ..engine.device import DevicePlan
@@ -29,7 +28,8 @@ from ..volume import ImageVolume
 from .adaptive.guess import guessed, guesser
 from .adaptive.segmenter import AdaptiveSegmenter
 from .box_fit import filling
-from .network_question import NEVER, NetworkQuestion
+from .network_look import NetworkLook, logits_of, looked
+from .network_question import NetworkQuestion
 from .picture import grey_levels
 from .sam_refinement import refined
 from .scribbleprompt import as_drawn
@@ -40,8 +40,6 @@ PREPROCESSING_VERSION = 1
 
 SIZE = 128
 """Side of the pictures that the network is shown [pixels]; it is trained on smaller ones, which takes less time."""
-
-_SUREST = 0.999  # probability at most: an endless logit would shut out every correction
 
 
 def build(
@@ -56,19 +54,25 @@ def build(
     OutOfDeviceMemory
         The device has no room for the network.
     """
-    network = PromptUNet()
-    loaded = load_network(network, spec, weights, plan, cache)
-    device = f"{plan.device}, float32"  # it is small, and half precision would cost more than it saves
+    look = build_look(spec, weights, plan, cache)
     return InteractiveNetworkSegmenter(
         spec.name,
         spec.capabilities,
-        network.eval(),
-        loaded.sha256,
-        device,
+        look.network,
+        look.weights_hash,
+        look.device,
         cache,
         guesser(spec, cache),
         AdaptiveSegmenter(spec.name, spec.capabilities, cache),
     )
+
+
+def build_look(spec: ModelSpec, weights: Path | None, plan: DevicePlan, cache: ByteBoundedCache) -> NetworkLook:
+    """Return the network of a catalogue entry as it looks at what others found; raises what `build` raises."""
+    network = PromptUNet()
+    loaded = load_network(network, spec, weights, plan, cache)
+    device = f"{plan.device}, float32"  # it is small, and half precision would cost more than it saves
+    return NetworkLook(network.eval(), loaded.sha256, device)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +113,6 @@ class InteractiveNetworkSegmenter:
         with one_linear_algebra_thread():
             return self.in_volumes.segment_volume(image, prompts, window, run)
 
-    @torch.inference_mode()
     def segment_slice(self, image: SliceImage, prompts: SlicePrompts, run: Run) -> SliceAnswer:
         """Return what the prompts point at on one slice.
 
@@ -125,14 +128,14 @@ class InteractiveNetworkSegmenter:
 
         def decode(step: SlicePrompts, logits: Float32 | None) -> _Decoded:
             if logits is None and step.previous_mask is not None:
-                logits = _logits(step.previous_mask.astype(np.float32))
+                logits = logits_of(step.previous_mask.astype(np.float32))
             with one_linear_algebra_thread():
                 guess = guessed(self.guesser, image, step, run)
             question = NetworkQuestion(levels, image.spacing_mm, as_drawn(step), logits, guess)
             answer = self._answered(question, run)
             # who points at something wants something, as on a slice of one pixel; what is followed may end
             if not step.box_follows and not (answer > 0).any():
-                answer = _logits(guess)
+                answer = logits_of(guess)
             # only a box that was drawn on this slice says how large the structure is here
             is_close = step.box_xyxy is not None and not step.box_follows and not step.box_is_cut
             return _Decoded(filling(answer, question.marked_box()) if is_close else answer)
@@ -146,11 +149,8 @@ class InteractiveNetworkSegmenter:
         views = question.views()
         if not views:
             return question.known_logits
-        run.check()
-        channels = torch.from_numpy(np.stack([question.channels(view, SIZE) for view in views]))
-        looks = self.network(channels.to(next(self.network.parameters())))[:, 0].cpu().numpy()
-        answers = [view.given_back(look, question.shape, NEVER) for view, look in zip(views, looks, strict=True)]
-        return answers[0] if len(answers) == 1 else _logits(np.mean(expit(answers), axis=0))
+        answers = looked(self.network, question, views, SIZE, run)
+        return answers[0] if len(answers) == 1 else logits_of(np.mean(expit(answers), axis=0))
 
     def _key(self, image: SliceImage) -> Hashable:
         return (image.key, image.window, self.name, self.weights_hash, self.device, PREPROCESSING_VERSION)
@@ -161,11 +161,6 @@ class _Decoded:
     """An answer: logits (rows, columns)."""
 
     logits: Float32
-
-
-def _logits(probability: Float32) -> Float32:
-    logits: Float32 = logit(probability.clip(1 - _SUREST, _SUREST)).astype(np.float32)
-    return logits
 
 
 def expected_overlap(probability: Float32) -> float:

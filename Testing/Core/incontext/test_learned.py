@@ -5,16 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from fakes.people import person
+from MedSegAICore import Engine
 from MedSegAICore.engine.cache import ByteBoundedCache
+from MedSegAICore.engine.device import DevicePlan
 from MedSegAICore.engine.run import CancelToken, Run
 from MedSegAICore.errors import Cancelled
 from MedSegAICore.fewshot.examples import Example
 from MedSegAICore.fewshot.registered.learner import RegisteredLearner
 from MedSegAICore.fewshot.registered.registrations import Registrations
 from MedSegAICore.incontext.context_example import ContextExample
-from MedSegAICore.incontext.learned import TEACHERS_OF_ONE, LearnedModel, lessons_of
+from MedSegAICore.incontext.learned import TEACHERS_OF_ONE, LearnedModel, build_with_network, lessons_of
 from MedSegAICore.incontext.question import Question
 from MedSegAICore.incontext.slice_cut import slice_image
+from MedSegAICore.models.catalogue import load_catalogue
 from MedSegAICore.prompts import SlicePlane
 from MedSegAICore.request import SliceScope, VolumeScope
 from MedSegAICore.volume import VolumePatch
@@ -109,3 +112,39 @@ def test_a_cancel_is_noticed(model, contexts, query):
     token.cancel()
     with pytest.raises(Cancelled):
         model.answer(Question(query.image, contexts[:2], LABELS, "cancelled"), Run(cancel=token))
+
+
+class SaysNothingIsThere:
+    """Asked about what was found on slices, it sees nothing, and remembers what it was asked."""
+
+    weights_hash, device = "hash", "cpu"
+
+    def __init__(self) -> None:
+        self.asked = []
+
+    def at(self, levels, spacing_mm, found, run):  # noqa: ARG002  it does not look
+        self.asked.append(found)
+        return np.zeros_like(found)
+
+
+def test_somebody_else_is_asked_about_slices_but_not_about_volumes(contexts, query):
+    look = SaysNothingIsThere()
+    asking = LearnedModel("", RegisteredLearner("registered", look=look), ByteBoundedCache(1 << 28))
+    alone = LearnedModel("", RegisteredLearner("registered"), ByteBoundedCache(1 << 28))
+    scope = SliceScope(SlicePlane.of_slice(query.image.geometry, 0, 7))
+    question = Question(query.image, contexts[:2], LABELS, "slice", scope)
+    both, first = (model.answer(question, Run()).probabilities for model in (asking, alone))
+    assert len(look.asked) == len(LABELS)
+    for label in LABELS:
+        assert np.allclose(both[label].full(), first[label].full() / 2, atol=1e-3)
+    look.asked.clear()
+    asking.answer(Question(query.image, contexts[:2], LABELS, "volume", VolumeScope()), Run())
+    assert not look.asked
+
+
+def test_the_catalogue_offers_the_default_with_the_network_that_comes_with_medsegai():
+    engine = Engine("cpu")
+    spec = engine.models()["registered_network_context"]
+    plan = DevicePlan("cpu", "float32", "")
+    model = build_with_network(spec, engine.weights_file(spec.name), plan, ByteBoundedCache(1 << 20))
+    assert (model.name, model.weights_hash) == (spec.name, load_catalogue()["interactive"].weights.sha256)

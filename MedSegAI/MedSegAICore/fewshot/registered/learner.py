@@ -21,6 +21,7 @@ from .lessons import LessonTable
 from .quality import reverse_dice
 from .query import classified, patches_of, register_query
 from .registrations import Registrations
+from .second_opinion import PLANE, SliceLook, with_second_opinion
 from .slice_lessons import slice_tables
 from .stored import described, support_model, tensors_of
 from .support_model import SupportModel
@@ -39,22 +40,35 @@ def build(spec: ModelSpec, weights: Path | None, plan: DevicePlan, cache: ByteBo
 
 @dataclass(frozen=True)
 class RegisteredLearner:
-    """Learns from registered examples; see `fitted`."""
+    """Learns from registered examples; see `fitted`.
+
+    Parameters
+    ----------
+    name
+        Its name in the catalogue.
+    weights_hash, device
+        Of what looks; "" if nothing does.
+    registrations
+        What was registered before.
+    look
+        Is asked about what was found on slices; None asks nobody.
+    """
 
     name: str
     weights_hash: str = ""
     device: str = "cpu, float32"
     registrations: Registrations = field(default_factory=Registrations)
+    look: SliceLook | None = None
 
     def fit(self, examples: Sequence[Example], run: Run, seed: int = 0) -> RegisteredModel:
         """Learn the structures that all examples show."""
         found = fitted(examples, run, seed, self.registrations)
-        return RegisteredModel(found.model, found.scores, self.name, self.registrations, found.tables, seed)
+        return self._model(found.model, found.scores, found.tables, seed)
 
     def fit_apart(self, examples: Sequence[Example], run: Run, seed: int = 0) -> RegisteredModel:
         """Learn as `fit` does, sooner and a little less; see `fitted_apart`."""
         found = fitted_apart(examples, run, seed)
-        return RegisteredModel(found.model, {}, self.name, self.registrations, found.tables, seed, tells_quality=False)
+        return self._model(found.model, {}, found.tables, seed, tells_quality=False)
 
     def restore(self, stored: StoredModel) -> RegisteredModel:
         """Return the model that was stored."""
@@ -62,12 +76,39 @@ class RegisteredLearner:
         if not model.classifiers:
             message = "The support model has no classifier."
             raise InvalidSupportModel(message)
-        return RegisteredModel(model, stored.leave_one_out, self.name, self.registrations)
+        return self._model(model, stored.leave_one_out)
+
+    def _model(
+        self,
+        model: SupportModel,
+        scores: Scores,
+        tables: tuple[LessonTable, ...] = (),
+        seed: int = 0,
+        *,
+        tells_quality: bool = True,
+    ) -> RegisteredModel:
+        return RegisteredModel(
+            model, scores, self.name, self.registrations, tables, seed, tells_quality, self.weights_hash, self.look
+        )
 
 
 @dataclass(frozen=True, eq=False)
 class RegisteredModel:
-    """What registered examples have taught."""
+    """What registered examples have taught.
+
+    Parameters
+    ----------
+    model
+        What a query needs.
+    leave_one_out
+        How well each example is segmented by what the others teach, without a second opinion.
+    name, weights_hash, registrations, look
+        Of the learner.
+    tables, seed
+        What was learned from, and the seed of that.
+    tells_quality
+        Whether a single example is asked back how good the answer is.
+    """
 
     model: SupportModel
     leave_one_out: Scores = field(default_factory=dict)
@@ -76,6 +117,8 @@ class RegisteredModel:
     tables: tuple[LessonTable, ...] = ()
     seed: int = 0
     tells_quality: bool = True
+    weights_hash: str = ""
+    look: SliceLook | None = None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -111,6 +154,8 @@ class RegisteredModel:
             probabilities = classified_knowing(self.model, registered, known, tables, self.seed, deciding)
         else:
             probabilities = classified(self.model, registered, deciding)
+        if self.look is not None and registered.fine.GetDimension() == PLANE:
+            probabilities = with_second_opinion(registered.fine, probabilities, self.look, deciding)
         quality: Mapping[str, float] = {}
         if asks_back:
             quality = reverse_dice(self.model, registered, probabilities, run.part(ASKING, 1.0))
@@ -119,5 +164,5 @@ class RegisteredModel:
     def stored(self) -> StoredModel:
         """Return the model as a file keeps it."""
         return StoredModel(
-            self.name, "", self.labels, self.leave_one_out, described(self.model), tensors_of(self.model)
+            self.name, self.weights_hash, self.labels, self.leave_one_out, described(self.model), tensors_of(self.model)
         )

@@ -1,0 +1,190 @@
+"""Compare registered examples on slices with and without a look of the network that comes with MedSegAI.
+
+    python Testing/Benchmarks/slice_examples_table.py FOLDER --group mr --weights FILE
+    python Testing/Benchmarks/slice_examples_table.py FOLDER --group mr
+
+Examples and queries are slices of different people, about as far along the same structure; all is drawn by the
+committed seed. The same examples, registrations and classifiers serve every method. With `--weights`, those
+of the interactive network that were trained without the group are judged: everybody may be asked about. Without, those
+that come with MedSegAI are asked about sets and people whom no weights are trained on; examples may be of anybody.
+FOLDER keeps what each task has shown, so that a stopped run goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "MedSegAI")]
+
+from MedSegAICore.engine.cache import ByteBoundedCache  # noqa: E402  after the path
+from MedSegAICore.engine.device import DevicePlan  # noqa: E402
+from MedSegAICore.engine.run import Run  # noqa: E402
+from MedSegAICore.evaluation.datasets.dataset import Case, Dataset, load_dataset  # noqa: E402
+from MedSegAICore.evaluation.datasets.split import COMMITTED_SEED, capped_subjects  # noqa: E402
+from MedSegAICore.evaluation.statistics import paired_difference  # noqa: E402
+from MedSegAICore.fewshot.examples import Example  # noqa: E402
+from MedSegAICore.fewshot.registered.learner import RegisteredLearner  # noqa: E402
+from MedSegAICore.fewshot.registered.registrations import Registrations  # noqa: E402
+from MedSegAICore.incontext.slice_cut import slice_image  # noqa: E402
+from MedSegAICore.models.catalogue import load_catalogue  # noqa: E402
+from MedSegAICore.prompt.interactive_network import build_look  # noqa: E402
+from MedSegAICore.prompt.network_look import NetworkLook  # noqa: E402
+from MedSegAICore.training.training_sets import Group, training_subjects  # noqa: E402
+from MedSegAICore.volume import VolumePatch  # noqa: E402
+
+DATA = Path(os.environ.get("MEDSEGAI_SHARED", ROOT.parent / "shared")) / "data"
+SHIPPED = ROOT / "Resources" / "Weights" / "interactive.safetensors"
+SETS: dict[Group, tuple[str, ...]] = {
+    "ct": ("ct_abdomen_slices",),
+    "mr": ("mr_cardiac_lv", "mr_hippocampus", "mr_abdomen_t2"),
+    "xray": ("xr_chest_lungs",),
+}
+AXES = {"mr_hippocampus": 1, "mr_abdomen_t2": 0}
+"""Across which volumes are cut."""
+
+LABELS = {"ct_abdomen_slices": ("liver", "spleen", "right kidney", "left kidney", "aorta", "stomach")}
+TASKS = {1: 8, 4: 6, 8: 3}
+"""Number of examples -> tasks of each set."""
+
+QUERIES, PEOPLE, SMALLEST = 6, 30, 30
+CACHE_BYTES = 1 << 28
+FIRST = "registered"
+METHODS = (FIRST, "with the network")
+
+Slice = tuple[Example, NDArray[np.bool_]]
+
+
+def slices_of(case: Case, label: str) -> list[Slice]:
+    """Return all slices of a case that show enough of a structure, in their order."""
+    image, full = case.image().canonical(), case.mask(label).canonical().full().astype(np.bool_)
+    axis = AXES.get(case.dataset, 0)
+    areas = np.moveaxis(full, axis, 0).reshape(full.shape[axis], -1).sum(axis=1)
+    found = []
+    for place in np.flatnonzero(areas >= max(SMALLEST, 0.2 * areas.max())):
+        cut = slice_image(image, axis, int(place))
+        mask = np.moveaxis(np.moveaxis(full, axis, 0)[place : place + 1], 0, axis)
+        found.append((Example(cut, {label: VolumePatch.whole(mask, cut.geometry)}, case.subject), mask))
+    return found
+
+
+def people_of(dataset: Dataset, label: str) -> dict[str, list[Slice]]:
+    """Return the slices of each person that show a structure."""
+    people = {}
+    for subject in capped_subjects(dataset.subjects, PEOPLE):
+        cases = [case for case in dataset.only([subject]).cases if label in case.drawn_labels]
+        slices = [one for case in cases for one in slices_of(case, label)]
+        if slices:
+            people[subject] = slices
+    return people
+
+
+def dice(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+    return float(2 * np.count_nonzero(one & other) / (np.count_nonzero(one) + np.count_nonzero(other)))
+
+
+def records_of(name: str, network: NetworkLook, folder: Path, *, of_strangers: bool) -> Iterator[dict[str, object]]:
+    """Yield the Dice of every method on every query of a set."""
+    dataset = load_dataset(name, DATA)
+    known = set(training_subjects(dataset)) if of_strangers and dataset.spec.training == "allowed" else set()
+    people = {label: people_of(dataset, label) for label in LABELS.get(name, dataset.labels)}
+    people = {label: of for label, of in people.items() if len(of) > 2 and set(of) - known}
+    for examples, tasks in TASKS.items():
+        for task in range(tasks):
+            file = folder / f"{name}_{examples}_{task}.json"
+            if not file.is_file():
+                chance = np.random.default_rng([COMMITTED_SEED, examples, task])
+                label = list(people)[int(chance.integers(len(people)))]
+                found = asked(name, people[label], known, examples, network, chance)
+                file.write_text(json.dumps([{**one, "label": label} for one in found]))
+                sys.stderr.write(f"{name}, {examples} examples, task {task + 1} of {tasks}\n")
+            yield from json.loads(file.read_text())
+
+
+def asked(
+    name: str,
+    people: dict[str, list[Slice]],
+    known: set[str],
+    examples: int,
+    network: NetworkLook,
+    chance: np.random.Generator,
+) -> list[dict[str, object]]:
+    """Learn from slices of some people and ask about others."""
+    names = list(people)
+    chance.shuffle(names)
+    queried = [one for one in names if one not in known][:QUERIES]
+    if len(names) - len(queried) < examples:  # small sets: fewer people are asked about
+        queried = queried[: max(len(names) - examples, 1)]
+    taught = [one for one in names if one not in queried][:examples]
+    along = chance.uniform(0.15, 0.85)
+
+    def drawn(person: str) -> Slice:
+        slices = people[person]
+        return slices[int(np.clip(round((along + chance.normal(0, 0.06)) * (len(slices) - 1)), 0, len(slices) - 1))]
+
+    learner = RegisteredLearner(FIRST, registrations=Registrations(ByteBoundedCache(CACHE_BYTES)))
+    alone = learner.fit([drawn(person)[0] for person in taught], Run())
+    models = [replace(alone, look=look, tells_quality=False) for look in (None, network)]
+    found: list[dict[str, object]] = []
+    for person in queried:
+        query, truth = drawn(person)
+        scores = {}
+        for method, model in zip(METHODS, models, strict=True):
+            (patch,) = model.segment(query.image, Run()).probabilities.values()
+            scores[method] = dice(patch.canonical().full() > 0.5, truth)
+        found.append({"set": name, "examples": len(taught), "asked": examples, "person": person, **scores})
+    return found
+
+
+def table(records: Sequence[dict[str, object]]) -> list[str]:
+    """Return the lines of a table: means of all methods, and what is gained over the first with its interval."""
+    lines = [f"| set | examples | n (people) | {' | '.join(METHODS)} |", f"|{'---|' * (3 + len(METHODS))}"]
+    for name in dict.fromkeys(str(one["set"]) for one in records):
+        for examples in TASKS:
+            here = [one for one in records if (one["set"], one["asked"]) == (name, examples)]
+            people = [str(one["person"]) for one in here]
+            cells = []
+            for method in METHODS:
+                ours, first = ([float(str(one[which])) for one in here] for which in (method, FIRST))
+                gain = paired_difference(ours, first, people, higher_is_better=True).difference
+                said = f"{np.mean(ours):.3f}"
+                interval = f", {gain.mean:+.3f} ({gain.lower:+.3f} to {gain.upper:+.3f})"
+                cells.append(said if method == FIRST else said + interval)
+            lines.append(f"| {name} | {examples} | {len(here)} ({len(set(people))}) | {' | '.join(cells)} |")
+    return lines
+
+
+def network_of(weights: Path) -> NetworkLook:
+    """Return the network with weights of one's own."""
+    plan, spec = DevicePlan("cpu", "float32", ""), load_catalogue()["interactive"]
+    return build_look(spec, weights, plan, ByteBoundedCache(CACHE_BYTES))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="where what was found is kept")
+    parser.add_argument("--group", choices=get_args(Group), required=True, help="kind of images")
+    parser.add_argument("--sets", nargs="+", help="only these sets of it")
+    parser.add_argument("--weights", type=Path, help="weights that were trained without the group")
+    chosen = parser.parse_args()
+    torch.set_num_threads(1)
+    chosen.folder.mkdir(parents=True, exist_ok=True)
+    network, records = network_of(chosen.weights or SHIPPED), list[dict[str, object]]()
+    for name in chosen.sets or SETS[chosen.group]:
+        records += records_of(name, network, chosen.folder, of_strangers=chosen.weights is None)
+    print("\n".join(table(records)))
+
+
+if __name__ == "__main__":
+    main()
