@@ -41,6 +41,16 @@ class DrawnStructure:
     mask: VolumePatch
     places: NDArray[np.int64]
 
+    def place_along(self, axis: int, share: float) -> NDArray[np.int64]:
+        """Return array axis and index of the slice that lies that share of the way along the structure.
+
+        Where no slice along the axis shows enough of it, other axes are taken.
+        """
+        along = self.places[self.places[:, 0] == axis]
+        places = along if len(along) else self.places
+        place: NDArray[np.int64] = places[int(np.clip(round(share * (len(places) - 1)), 0, len(places) - 1))]
+        return place
+
     def slice(self, place: NDArray[np.int64]) -> tuple[Picture, BoolArray]:
         """Return picture and mask of one of its slices."""
         axis, index = (int(number) for number in place)
@@ -98,6 +108,18 @@ class LabelledSource:
                 return example
         message = "Nothing can be seen of what was drawn on the images."
         raise InvalidDataset(message, "Look whether the images are blank.")
+
+    def draw_slices(self, count: int, chance: np.random.Generator) -> list[tuple[Picture, BoolArray]]:
+        """Return slices that show one structure, of as many images as there are, with its masks.
+
+        All lie in one direction, about as far along the structure.
+        """
+        labels = self._sets[int(chance.choice(len(self._sets), p=self._shares))]
+        structures = labels[int(chance.integers(len(labels)))]
+        order, along = chance.permutation(len(structures)), chance.uniform(0.1, 0.9)
+        drawn = [structures[order[number % len(order)]] for number in range(count)]
+        axis = int(drawn[0].places[chance.integers(len(drawn[0].places)), 0])
+        return [structure.slice(structure.place_along(axis, along + chance.normal(0, 0.12))) for structure in drawn]
 
 
 def _weight(dataset: Dataset) -> float:

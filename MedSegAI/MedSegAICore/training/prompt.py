@@ -28,10 +28,11 @@ import torch
 from ..engine.run import Run
 from ..models.trained_file import write_trained
 from ..networks.prompt_unet import SHIPPED, PromptArchitecture, PromptUNet
+from .bank_files import BankPlan, filled_bank
 from .interactions import Interactions, interaction_loss
 from .loop import LoopSettings, print_progress, train
 from .prompt_sources import PromptSource, asker_of, sources_of
-from .question_bank import BankPlan, MixedBank, filled_bank
+from .question_bank import MixedBank, QuestionBank
 from .training_sets import Group
 
 
@@ -66,7 +67,7 @@ def _questions(sources: Sequence[PromptSource], asked: argparse.Namespace, run: 
     banks = []
     for number, source in enumerate(sources):
         asker = partial(asker_of, source, asked.data_folder or Path(), asked.size)
-        plan = BankPlan(asker, {"source": source.name, "size": asked.size}, asked.questions, asked.seed)
+        plan = BankPlan(QuestionBank, asker, {"source": source.name, "size": asked.size}, asked.questions, asked.seed)
         part = run.part(number / len(sources), (number + 1) / len(sources))
         banks.append((filled_bank(folder / source.name, plan, asked.processes, part), source.share))
     return MixedBank(banks)

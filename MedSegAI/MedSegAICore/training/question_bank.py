@@ -6,33 +6,18 @@ waiting.
 
 from __future__ import annotations
 
-import json
-import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from ..disk import move_into_place
-from ..engine.run import Run
-from ..errors import WeightsMismatch
 from .augmentation import relit
-from .chance import step_generator
-from .questions import Asker, Question
-
-SHARD = 64
-"""Questions of a file: what an interruption loses at most, for each process, about ten seconds."""
-
-SETTINGS_FILE = "settings.json"
+from .bank_files import write_arrays
+from .questions import Question
 
 _ARRAYS = ("pictures", "guesses", "drawn", "masks")
-_POLL_SECONDS = 0.5
 _PICTURE, _GUESS = 0, 5
 _MAPS = slice(1, 4)
 
@@ -79,10 +64,7 @@ class QuestionBank:
 
     def write(self, file: Path) -> None:
         """Write all to one file, whole or not at all."""
-        unfinished = file.with_name(file.name + ".part")
-        with unfinished.open("wb") as stream:
-            np.savez(stream, pictures=self.pictures, guesses=self.guesses, drawn=self.drawn, masks=self.masks)
-        move_into_place(unfinished, file)
+        write_arrays(file, pictures=self.pictures, guesses=self.guesses, drawn=self.drawn, masks=self.masks)
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -124,100 +106,3 @@ class MixedBank:
     def draw(self, chance: np.random.Generator) -> Question:
         """Return a question of one of the banks."""
         return self._banks[int(chance.choice(len(self._banks), p=self._shares))].draw(chance)
-
-
-@dataclass(frozen=True)
-class BankPlan:
-    """Which questions a bank holds.
-
-    Parameters
-    ----------
-    asker
-        Returns what asks; it is sent to every process, so it must be a function of a module, perhaps with
-        arguments (`functools.partial`).
-    described
-        What the questions depend on beside the seed, as plain data.
-    count
-        Number of questions.
-    seed
-        Of everything that is drawn.
-    """
-
-    asker: Callable[[], Asker]
-    described: dict[str, Any]
-    count: int
-    seed: int
-
-
-def filled_bank(folder: Path, plan: BankPlan, processes: int, run: Run) -> QuestionBank:
-    """Return a bank from its folder, after its missing questions were drawn.
-
-    Parameters
-    ----------
-    folder
-        Its files; the same call goes on there after an interruption.
-    plan
-        What it holds.
-    processes
-        How many draw at once.
-    run
-        Progress and cancel.
-
-    Raises
-    ------
-    WeightsMismatch
-        The folder holds other questions.
-    Cancelled
-        The run was stopped; complete files are kept.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    _check_settings(folder / SETTINGS_FILE, {**plan.described, "seed": plan.seed, "count": plan.count})
-    numbers = range(-(-plan.count // SHARD))
-    files = [folder / f"questions_{number:05d}.npz" for number in numbers]
-    missing = [number for number in numbers if not files[number].is_file()]
-    for done in _written(plan, files, missing, processes):
-        left = len(missing) - done
-        run.step(
-            1 - left / len(files), f"Drawing questions for '{folder.name}': {len(files) - left} of {len(files)} files"
-        )
-    return QuestionBank.read(files)
-
-
-def _check_settings(file: Path, settings: dict[str, Any]) -> None:
-    text = json.dumps(settings, sort_keys=True, indent=1)
-    if not file.is_file():
-        file.write_text(text, encoding="utf-8")
-    elif file.read_text(encoding="utf-8") != text:
-        message = f"'{file.parent.name}' holds questions that were drawn with other settings."
-        raise WeightsMismatch(message, "Choose another folder, or go on with the settings that it was begun with.")
-
-
-def _written(plan: BankPlan, files: Sequence[Path], missing: Sequence[int], processes: int) -> Iterator[int]:
-    """Write the missing files; yield how many are written, again and again while that goes on."""
-    with _workers(min(processes, len(missing))) as workers:
-        waiting = {
-            workers.submit(
-                _write_shard, plan, range(number * SHARD, min((number + 1) * SHARD, plan.count)), files[number]
-            )
-            for number in missing
-        }
-        while waiting:
-            yield len(missing) - len(waiting)
-            finished, waiting = wait(waiting, _POLL_SECONDS, FIRST_COMPLETED)
-            for one in finished:
-                one.result()
-
-
-@contextmanager
-def _workers(count: int) -> Iterator[ProcessPoolExecutor]:
-    workers = ProcessPoolExecutor(max(count, 1), multiprocessing.get_context("spawn"), torch.set_num_threads, (1,))
-    try:
-        yield workers
-    finally:
-        workers.shutdown(cancel_futures=True)
-
-
-def _write_shard(plan: BankPlan, numbers: range, file: Path) -> None:
-    """Draw the questions of one file; all chance comes from the seed and the number of a question."""
-    asker = plan.asker()
-    QuestionBank.of([asker.ask(step_generator(plan.seed, number)) for number in numbers]).write(file)

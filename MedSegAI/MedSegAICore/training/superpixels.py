@@ -11,7 +11,7 @@ from scipy import ndimage
 from ..errors import InvalidDataset
 from ..evaluation.datasets.dataset import Dataset, load_dataset
 from ..volume import ImageVolume
-from .example import MOST_TRIES, Example
+from .example import MOST_TRIES, BoolArray, Example
 from .regions import Superpixels
 from .training_sets import LABELLED_SETS, UNLABELLED_SETS, Group, check_training_set, training_subjects
 from .views import Grey, Picture, directions, draw_close_up, quantised
@@ -49,14 +49,19 @@ class SuperpixelSource:
             Nothing can be seen.
         """
         for _ in range(MOST_TRIES):  # seldom more than two: some regions cannot be seen, some vanish in some views
-            pieces = self._pieces[int(chance.integers(len(self._pieces)))]
-            region = pieces.region(chance)
-            if region is not None and region.any():
-                example = draw_close_up(pieces.picture, region, size, chance)
+            drawn = self.draw_region(chance)
+            if drawn is not None:
+                example = draw_close_up(*drawn, size, chance)
                 if example is not None:
                     return example
         message = "No region stands out in the pictures."
         raise InvalidDataset(message, "Look whether the images are blank.")
+
+    def draw_region(self, chance: np.random.Generator) -> tuple[Picture, BoolArray] | None:
+        """Return a picture and a region (rows, columns) of it; None if nobody could see the region."""
+        pieces = self._pieces[int(chance.integers(len(self._pieces)))]
+        region = pieces.region(chance)
+        return (pieces.picture, region) if region is not None and region.any() else None
 
 
 def read_pictures(

@@ -1,13 +1,9 @@
-"""Questions are drawn once: a stopped drawing goes on, and what is seen is turned and mirrored as a whole."""
+"""Questions are given back as they were asked, and what is seen is turned and mirrored as a whole."""
 
 from __future__ import annotations
 
 import numpy as np
-import pytest
-from MedSegAICore.engine.run import CancelToken, Run
-from MedSegAICore.errors import Cancelled, WeightsMismatch
-from MedSegAICore.training import question_bank
-from MedSegAICore.training.question_bank import BankPlan, MixedBank, QuestionBank, filled_bank
+from MedSegAICore.training.question_bank import MixedBank, QuestionBank
 from MedSegAICore.training.questions import Question
 
 
@@ -27,36 +23,6 @@ class Squares:
         return Question(channels, mask)
 
 
-def plan_of(count=10, **changes) -> BankPlan:
-    return BankPlan(**{"asker": Squares, "described": {"source": "squares"}, "count": count, "seed": 5} | changes)
-
-
-@pytest.fixture
-def small_shards(monkeypatch):
-    monkeypatch.setattr(question_bank, "SHARD", 4)
-
-
-@pytest.fixture
-def in_this_process(monkeypatch):
-    """Draw here, so that a test can see and stop it."""
-
-    class Here:
-        def __init__(self, *_arguments):
-            pass
-
-        def submit(self, function, *arguments):
-            from concurrent.futures import Future
-
-            done = Future()
-            done.set_result(function(*arguments))
-            return done
-
-        def shutdown(self, **_how):
-            pass
-
-    monkeypatch.setattr(question_bank, "ProcessPoolExecutor", Here)
-
-
 def same(one, other):
     return np.array_equal(one.channels, other.channels) and np.array_equal(one.mask, other.mask)
 
@@ -66,36 +32,6 @@ def test_a_bank_gives_back_what_was_asked():
     bank = QuestionBank.of(asked)
     assert len(bank) == 6
     assert all(same(bank.question(number), one) for number, one in enumerate(asked))
-
-
-def test_two_processes_draw_what_one_draws(tmp_path, small_shards):
-    one = filled_bank(tmp_path / "one", plan_of(), 1, Run())
-    two = filled_bank(tmp_path / "two", plan_of(), 2, Run())
-    assert len(one) == len(two) == 10
-    assert all(same(one.question(number), two.question(number)) for number in range(10))
-    assert len({one.question(number).mask.tobytes() for number in range(10)}) > 5
-
-
-def test_a_stopped_drawing_keeps_its_files_and_goes_on(tmp_path, small_shards, in_this_process):
-    whole = filled_bank(tmp_path / "whole", plan_of(), 1, Run())
-    token = CancelToken()
-    token.cancel()
-    with pytest.raises(Cancelled):
-        filled_bank(tmp_path / "stopped", plan_of(), 1, Run(cancel=token))
-    kept = sorted((tmp_path / "stopped").glob("*.npz"))
-    assert kept
-    kept[-1].unlink()
-    times = [file.stat().st_mtime_ns for file in kept[:-1]]
-    again = filled_bank(tmp_path / "stopped", plan_of(), 1, Run())
-    assert [file.stat().st_mtime_ns for file in kept[:-1]] == times
-    assert all(same(whole.question(number), again.question(number)) for number in range(10))
-
-
-@pytest.mark.parametrize("changes", [{"seed": 6}, {"count": 11}, {"described": {"source": "other"}}])
-def test_questions_of_other_settings_are_refused(tmp_path, in_this_process, changes):
-    filled_bank(tmp_path, plan_of(), 1, Run())
-    with pytest.raises(WeightsMismatch, match="other settings"):
-        filled_bank(tmp_path, plan_of(**changes), 1, Run())
 
 
 def test_what_is_drawn_is_turned_and_mirrored_as_a_whole():
