@@ -151,7 +151,8 @@ def test_what_a_task_cannot_do_is_said(engine, library, query):
 def test_every_network_of_the_catalogue_is_built_from_its_entry(engine):
     from MedSegAICore.incontext.context_network import FAMILIES
 
-    specs = [spec for spec in engine.models().values() if spec.paradigm == "incontext" and spec.weights]
+    entry = "MedSegAICore.incontext.network_model:build"
+    specs = [spec for spec in engine.models().values() if spec.entry == entry]
     assert {spec.family for spec in specs} == set(FAMILIES)
     assert FAMILIES["multiverseg"][0] is MultiverSeg
     assert all(spec.weights.licence_must_be_accepted for spec in specs)
