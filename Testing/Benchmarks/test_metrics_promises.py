@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from Benchmarks.large_label_maps import LABELS, timed_in_a_fresh_process
+from machine_pace import pace
 
 
 @pytest.mark.slow
@@ -12,5 +13,5 @@ def test_all_metrics_of_a_large_label_map_take_less_than_a_minute_and_3_gb(machi
     print(figures)
     assert figures["labels"] == len(LABELS) == 20
     assert 0.3 < figures["lowest_dice"] < figures["highest_dice"] < 1
-    assert figures["seconds"] < 60 * machine_pace
+    assert figures["seconds"] < 60 * max(machine_pace, pace())  # other programs may have begun meanwhile
     assert figures["peak_mb"] < 3000

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def figures(tmp_path_factory):
-    found = measure(tmp_path_factory.mktemp("checkpoint"), repeats=1)
+    found = measure(tmp_path_factory.mktemp("checkpoint"))
     print(found.table())
     return found
 

@@ -9,6 +9,7 @@ import sys
 import pytest
 from Benchmarks.large_label_maps import LABELS, draw
 from fakes.ball_set import write_array
+from machine_pace import pace
 from MedSegAICore.evaluation.report.results import read_results
 
 SECONDS, MEGABYTES = 60, 3000
@@ -45,5 +46,5 @@ def test_twenty_structures_of_512x512x300_voxels_take_a_minute_and_3_gb(tmp_path
     assert len(read_results(tmp_path / "out" / "results.json").records) == 20
     figures = json.loads(measured.stdout.splitlines()[-1])
     print(figures)
-    assert figures["seconds"] < SECONDS * machine_pace
+    assert figures["seconds"] < SECONDS * max(machine_pace, pace())  # other programs may have begun meanwhile
     assert figures["MB"] < MEGABYTES
