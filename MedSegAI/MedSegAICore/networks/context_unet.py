@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from .cross_convolution import Convolution, over_set
 from .cross_unet import MULTIPLE, CrossBlock, CrossUNet, uninterrupted
+from .first_answer import begin_with
 
 CHANNELS = 32
 """That leave each block of the network that comes with MedSegAI, 0.3 million parameters."""
@@ -43,7 +43,7 @@ class ContextUNet(CrossUNet):
         super().__init__(_TARGET * squares, _SUPPORT * squares, block, channels)
         self.out_conv = Convolution(channels, squares, 1, activated=False, normed=False)
         self.direct = nn.Conv2d(_TARGET, 1, 1)
-        _begin_with_the_expectation(self.out_conv.conv, self.direct)
+        begin_with(self.out_conv.conv, self.direct, _BEGINNING, _BEGINNING_OFFSET)
         self.eval()
 
     def forward(
@@ -69,15 +69,3 @@ class ContextUNet(CrossUNet):
         maps = self.logits(functional.pixel_unshuffle(target, PATCH)[:, None], folded, at_once, before_block)
         logits: Tensor = functional.pixel_shuffle(maps[:, 0], PATCH) + self.direct(target)
         return logits
-
-
-@torch.no_grad()
-def _begin_with_the_expectation(readout: nn.Conv2d, direct: nn.Conv2d) -> None:
-    """Let the untrained network say what is expected, so that training begins there."""
-    for layer in (readout, direct):
-        nn.init.zeros_(layer.weight)
-        assert layer.bias is not None  # noqa: S101  torch's default
-        nn.init.zeros_(layer.bias)
-    assert direct.bias is not None  # noqa: S101  as above
-    direct.weight[0, :, 0, 0] = torch.tensor(_BEGINNING)
-    direct.bias.fill_(_BEGINNING_OFFSET)

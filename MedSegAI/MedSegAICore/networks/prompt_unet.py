@@ -14,6 +14,7 @@ from monai.networks.blocks.dynunet_block import UnetResBlock, UnetUpBlock
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .first_answer import begin_with
 from .prompt_cues import CUES, cue_maps
 
 CHANNELS = 6
@@ -73,7 +74,7 @@ class PromptUNet(nn.Module):
         )
         self.readout = nn.Conv2d(widths[0], squares, 1)
         self.direct = nn.Conv2d(CHANNELS - 1 + CUES, 1, 1)
-        _begin_with_the_guess(self.readout, self.direct)
+        begin_with(self.readout, self.direct, _BEGINNING, _BEGINNING_OFFSET)
 
     def forward(self, channels: Tensor) -> Tensor:
         """Return logits (b, 1, rows, columns); the structure is where they are above 0.
@@ -96,15 +97,3 @@ class PromptUNet(nn.Module):
             maps = up(maps, skip)
         logits: Tensor = functional.pixel_shuffle(self.readout(maps), self.architecture.patch) + self.direct(shown)
         return logits
-
-
-@torch.no_grad()
-def _begin_with_the_guess(readout: nn.Conv2d, direct: nn.Conv2d) -> None:
-    """Let the untrained network say what the guess says, so that training begins there."""
-    for layer in (readout, direct):
-        nn.init.zeros_(layer.weight)
-        assert layer.bias is not None  # noqa: S101  torch's default
-        nn.init.zeros_(layer.bias)
-    assert direct.bias is not None  # noqa: S101  as above
-    direct.weight[0, :, 0, 0] = torch.tensor(_BEGINNING)
-    direct.bias.fill_(_BEGINNING_OFFSET)

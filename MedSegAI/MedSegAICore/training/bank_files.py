@@ -51,6 +51,25 @@ class Bank(Protocol):
 BankKind = TypeVar("BankKind", bound=Bank)
 
 
+class MixedBank(Generic[BankKind]):
+    """Several banks.
+
+    Parameters
+    ----------
+    banks
+        Banks and how often each is drawn from; these shares need not sum to 1.
+    """
+
+    def __init__(self, banks: Sequence[tuple[BankKind, float]]) -> None:
+        shares = np.array([share for _, share in banks])
+        self._banks = [bank for bank, _ in banks]
+        self._shares = shares / shares.sum()
+
+    def chosen(self, chance: np.random.Generator) -> BankKind:
+        """Return one of the banks."""
+        return self._banks[int(chance.choice(len(self._banks), p=self._shares))]
+
+
 class Draws(Protocol):
     """Draws members of a bank."""
 

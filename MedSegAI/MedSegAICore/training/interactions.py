@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..prompt.prompt_maps import PromptMaps
+from .bank_files import MixedBank
 from .chance import step_generator
-from .question_bank import MixedBank
+from .question_bank import QuestionBank
 from .simulated_prompts import next_prompts
 
 ROUNDS = (0.4, 0.25, 0.15, 0.1, 0.05, 0.05)
@@ -44,13 +45,13 @@ class Interactions:
 Loss = Callable[[nn.Module, int], Tensor]
 
 
-def interaction_loss(bank: MixedBank, interactions: Interactions) -> Loss:
+def interaction_loss(bank: MixedBank[QuestionBank], interactions: Interactions) -> Loss:
     """Return the loss of a step, whose chance comes from the seed and its number alone."""
 
     def loss(network: nn.Module, step: int) -> Tensor:
         device = next(network.parameters()).device
         chance = step_generator(interactions.seed, step)
-        questions = [bank.draw(chance) for _ in range(interactions.batch)]
+        questions = [bank.chosen(chance).draw(chance) for _ in range(interactions.batch)]
         rounds = 1 + int(chance.choice(len(ROUNDS), p=ROUNDS))
         channels = torch.from_numpy(np.stack([one.channels for one in questions])).to(device)
         masks = torch.from_numpy(np.stack([one.mask for one in questions])[:, None].astype(np.float32)).to(device)

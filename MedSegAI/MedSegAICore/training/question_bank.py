@@ -87,22 +87,3 @@ class QuestionBank:
         if is_mirrored:
             channels, mask = channels[:, :, ::-1], mask[:, ::-1]
         return Question(np.ascontiguousarray(channels), np.ascontiguousarray(mask))
-
-
-class MixedBank:
-    """Questions of several banks.
-
-    Parameters
-    ----------
-    banks
-        Banks and how often each is drawn from; these shares need not sum to 1.
-    """
-
-    def __init__(self, banks: Sequence[tuple[QuestionBank, float]]) -> None:
-        shares = np.array([share for _, share in banks])
-        self._banks = [bank for bank, _ in banks]
-        self._shares = shares / shares.sum()
-
-    def draw(self, chance: np.random.Generator) -> Question:
-        """Return a question of one of the banks."""
-        return self._banks[int(chance.choice(len(self._banks), p=self._shares))].draw(chance)

@@ -67,25 +67,6 @@ class TaskBank:
         return ContextTask(np.ascontiguousarray(images), np.ascontiguousarray(masks))
 
 
-class MixedTasks:
-    """Tasks of several banks.
-
-    Parameters
-    ----------
-    banks
-        Banks and how often each is drawn from; these shares need not sum to 1.
-    """
-
-    def __init__(self, banks: Sequence[tuple[TaskBank, float]]) -> None:
-        shares = np.array([share for _, share in banks])
-        self._banks = [bank for bank, _ in banks]
-        self._shares = shares / shares.sum()
-
-    def draw(self, members: int, chance: np.random.Generator) -> ContextTask:
-        """Return a task of one of the banks."""
-        return self._banks[int(chance.choice(len(self._banks), p=self._shares))].draw(members, chance)
-
-
 def _relit(images: NDArray[np.float32], chance: np.random.Generator) -> NDArray[np.float32]:
     """Return pictures (members, size, size) from 0 to 1 with another gamma, each with a little of its own."""
     if chance.random() < _INVERTED:

@@ -11,10 +11,11 @@ import torch
 from MedSegAICore.engine.run import CancelToken, Run
 from MedSegAICore.errors import Cancelled
 from MedSegAICore.training import context
+from MedSegAICore.training.bank_files import MixedBank
 from MedSegAICore.training.context_steps import ContextSteps, context_loss
 from MedSegAICore.training.context_tasks import ContextTask
 from MedSegAICore.training.loop import LoopSettings, train
-from MedSegAICore.training.task_bank import MixedTasks, TaskBank
+from MedSegAICore.training.task_bank import TaskBank
 from safetensors.torch import load_file
 
 SIZE = 32
@@ -35,7 +36,7 @@ def discs(seed):
 
 @pytest.fixture(scope="module")
 def tasks():
-    return MixedTasks([(TaskBank.of([discs(seed) for seed in range(4)]), 1.0)])
+    return MixedBank([(TaskBank.of([discs(seed) for seed in range(4)]), 1.0)])
 
 
 @pytest.mark.slow

@@ -14,9 +14,10 @@ from MedSegAICore.models.checkpoint import fit_checkpoint, read_checkpoint
 from MedSegAICore.networks.prompt_unet import PromptArchitecture, PromptUNet
 from MedSegAICore.prompt.prompt_maps import disc_map
 from MedSegAICore.training import interactions, prompt
+from MedSegAICore.training.bank_files import MixedBank
 from MedSegAICore.training.interactions import Interactions, interaction_loss, segmentation_loss
 from MedSegAICore.training.loop import LoopSettings, train
-from MedSegAICore.training.question_bank import MixedBank, QuestionBank
+from MedSegAICore.training.question_bank import QuestionBank
 from MedSegAICore.training.questions import Question
 
 TINY = PromptArchitecture((8, 16))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from MedSegAICore.training.question_bank import MixedBank, QuestionBank
+from MedSegAICore.training.bank_files import MixedBank
+from MedSegAICore.training.question_bank import QuestionBank
 from MedSegAICore.training.questions import Question
 
 
@@ -53,5 +54,7 @@ def test_what_is_drawn_is_turned_and_mirrored_as_a_whole():
 def test_banks_are_drawn_from_as_often_as_their_shares_say():
     banks = [QuestionBank.of([Squares(guess).ask(np.random.default_rng(1))]) for guess in (0.0, 1.0)]
     mixed = MixedBank([(banks[0], 3.0), (banks[1], 1.0)])
-    unsure = np.mean([not mixed.draw(np.random.default_rng(seed)).channels[5].any() for seed in range(300)])
+    unsure = np.mean(
+        [not mixed.chosen(chance).draw(chance).channels[5].any() for chance in map(np.random.default_rng, range(300))]
+    )
     assert 0.65 < unsure < 0.85

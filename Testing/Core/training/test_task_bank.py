@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from MedSegAICore.training.bank_files import MixedBank
 from MedSegAICore.training.context_tasks import ContextTask
-from MedSegAICore.training.task_bank import MixedTasks, TaskBank
+from MedSegAICore.training.task_bank import TaskBank
 
 
 def task(brightness=1.0):
@@ -48,7 +49,7 @@ def test_each_member_is_asked_about(bank):
 
 def test_banks_are_drawn_from_as_often_as_their_shares_say():
     three = ContextTask(task().images[:3], task().masks[:3])
-    mixed = MixedTasks([(TaskBank.of([task()]), 3.0), (TaskBank.of([three]), 1.0)])
-    counts = [len(mixed.draw(4, np.random.default_rng(seed)).masks) for seed in range(300)]
+    mixed = MixedBank([(TaskBank.of([task()]), 3.0), (TaskBank.of([three]), 1.0)])
+    counts = [len(mixed.chosen(chance).draw(4, chance).masks) for chance in map(np.random.default_rng, range(300))]
     assert set(counts) == {3, 4}
     assert 0.65 < np.mean(np.equal(counts, 4)) < 0.85
