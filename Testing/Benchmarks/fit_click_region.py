@@ -26,7 +26,8 @@ sys.path[:0] = [str(ROOT / "MedSegAI")]
 from MedSegAICore.engine.run import Run  # noqa: E402  after the path
 from MedSegAICore.evaluation.datasets.dataset import Case, Dataset, load_dataset  # noqa: E402
 from MedSegAICore.evaluation.datasets.split import capped_subjects  # noqa: E402
-from MedSegAICore.prompt.adaptive.click_region import regions_around, views_of  # noqa: E402
+from MedSegAICore.prompt.adaptive.click_view import views_of  # noqa: E402
+from MedSegAICore.prompt.adaptive.nested_regions import regions_around  # noqa: E402
 
 DATA = Path(os.environ.get("MEDSEGAI_SHARED", ROOT.parent / "shared")) / "data"
 SETS = (
@@ -95,10 +96,10 @@ def questions(dataset: Dataset, random: np.random.Generator) -> list[Question]:
 def _asked(pixels: NDArray[np.float64], truth: Mask, click: tuple[int, int]) -> Question | None:
     looks, overlaps = [], []
     for index, view in enumerate(views_of(pixels, click)):
-        for region, look in regions_around(view, index == 1, Run()):
-            rows, columns, fine = view.spread(region, truth.shape)
+        for region in regions_around(view, index == 1, Run()):
+            rows, columns, fine = view.spread(region.mask, truth.shape)
             both = np.count_nonzero(fine & truth[rows, columns])
-            looks.append(look)
+            looks.append(region.looks())
             overlaps.append(2 * both / (np.count_nonzero(fine) + np.count_nonzero(truth)))
     return Question(np.array(looks), np.array(overlaps)) if looks else None
 

@@ -155,17 +155,33 @@ def _derivative_features(scaled: Float32, sigma: float, step: NDArray[np.float64
         second = _gradient(gradient[row], step)
         for column in range(row, 3):
             hessian[..., row, column] = hessian[..., column, row] = second[column]
-    eigenvalues = np.empty((*scaled.shape, 3), dtype=np.float32)
-    for layer, of_layer in zip(hessian, eigenvalues, strict=True):  # layer by layer: it is slow, and a run can stop
-        run.check()
-        of_layer[...] = np.linalg.eigvalsh(layer)
     variance = _blurred(scaled * scaled, sigma, step) - smooth * smooth
     return [
         np.sqrt(sum(part * part for part in gradient)),
         np.asarray(hessian[..., 0, 0] + hessian[..., 1, 1] + hessian[..., 2, 2]),
         np.sqrt(np.maximum(variance, 0)),
-        *(eigenvalues[..., order] for order in range(3)),
+        *_eigenvalues(hessian, run),
     ]
+
+
+def _eigenvalues(hessian: Float32, run: Run) -> list[Float32]:
+    """Return the three eigenvalues (k, j, i) of matrices (k, j, i, 3, 3), rising."""
+    if 1 in hessian.shape[:3]:
+        return _eigenvalues_on_slice(hessian, hessian.shape.index(1))
+    eigenvalues = np.empty(hessian.shape[:4], dtype=np.float32)
+    for layer, of_layer in zip(hessian, eigenvalues, strict=True):  # layer by layer: it is slow, and a run can stop
+        run.check()
+        of_layer[...] = np.linalg.eigvalsh(layer)
+    return [eigenvalues[..., order] for order in range(3)]
+
+
+def _eigenvalues_on_slice(hessian: Float32, across: int) -> list[Float32]:
+    """Return the same where nothing changes along the axis `across`: by the formula for 2 x 2, and 0."""
+    one, other = (axis for axis in range(3) if axis != across)
+    middle = (hessian[..., one, one] + hessian[..., other, other]) / 2
+    radius = np.hypot((hessian[..., one, one] - hessian[..., other, other]) / 2, hessian[..., one, other])
+    low, high = middle - radius, middle + radius
+    return [np.minimum(low, 0), np.maximum(low, np.minimum(high, 0)), np.maximum(high, 0)]
 
 
 def _standardised(column: Float32) -> Float32:

@@ -99,10 +99,9 @@ def _reach(
     for stroke in evidence.positive_strokes():
         np.maximum(reach, -0.5 * (region.distance_mm(stroke.positions_mm) / around) ** 2, out=reach)
     if evidence.guess is not None:
-        guessed = np.argwhere(_guess(evidence, region) >= 0.5) * region.block_mm
-        if len(guessed):
-            here = guessed + (np.array(region.offset) + (np.array(region.factor) - 1) / 2) * region.voxel_mm
-            np.maximum(reach, -0.5 * (region.distance_mm(here) / around) ** 2, out=reach)
+        guessed = _guess(evidence, region) >= 0.5
+        if guessed.any():
+            np.maximum(reach, -0.5 * (region.distance_from_mm(guessed) / around) ** 2, out=reach)
     return reach
 
 

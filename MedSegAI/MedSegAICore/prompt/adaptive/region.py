@@ -106,11 +106,15 @@ class WorkRegion:
         centres = np.stack(np.broadcast_arrays(k, j, i), axis=-1).reshape(-1, 3)
         return np.asarray(cKDTree(positions_mm).query(centres)[0]).reshape(self.array.shape)
 
+    def distance_from_mm(self, blocks: Mask) -> Float64:
+        """Return the distance (k, j, i) of each block from the nearest one of a mask with at least one [mm]."""
+        return np.asarray(ndimage.distance_transform_edt(~blocks, sampling=self.block_mm))
+
     def border_distance_mm(self, inside: Mask) -> Float32:
         """Return the distance (k, j, i) of each block from the border of a mask of blocks, positive inside."""
         if inside.all():
             return np.full(inside.shape, FAR)
-        distance = -ndimage.distance_transform_edt(~inside, sampling=self.block_mm)
+        distance = -self.distance_from_mm(inside)
         bounds = nonzero_bounds(inside)
         if bounds is None:
             return np.full(inside.shape, -FAR)

@@ -6,18 +6,25 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import array_shapes, arrays
 from MedSegAICore import Engine, PointPrompt, PromptTask, SegmentationRequest
 from MedSegAICore.engine.run import CancelToken, Run
 from MedSegAICore.errors import Cancelled
 from MedSegAICore.evaluation.metrics.pair import MaskPair
 from MedSegAICore.evaluation.metrics.registry import dice
 from MedSegAICore.geometry import VolumeGeometry
-from MedSegAICore.prompt.adaptive.click_region import _grown, region_of_click, views_of
+from MedSegAICore.prompt.adaptive.click_region import (
+    COEFFICIENTS,
+    NEGLIGIBLE,
+    SOFTNESS,
+    expected_overlap,
+    region_of_click,
+    weights_of,
+)
+from MedSegAICore.prompt.adaptive.click_view import views_of
+from MedSegAICore.prompt.adaptive.nested_regions import DEPTH, regions_around
 from MedSegAICore.prompts import SlicePlane
 from MedSegAICore.request import SliceScope
 from MedSegAICore.volume import ImageVolume
-from scipy import ndimage
 
 CENTRE = (40, 44)
 NOWHERE = np.empty((0, 2), dtype=np.int64)
@@ -84,10 +91,24 @@ def test_every_view_shows_the_click(click: tuple[int, int]) -> None:
     assert overview.click[0] == click[0] // overview.factor
 
 
-@given(arrays(bool, array_shapes(min_dims=2, max_dims=2, max_side=12)), st.integers(0, 5))
-def test_a_region_grows_by_the_distance_from_it(region: np.ndarray, radius: int) -> None:
-    distance = ndimage.distance_transform_edt(~region) if region.any() else np.full(region.shape, np.inf)
-    np.testing.assert_array_equal(_grown(region, radius), distance <= radius)
+def test_regions_that_hardly_count_are_left_out_without_a_trace() -> None:
+    pixels, _ = disc(12, noise=20)
+    found = [region for view in views_of(pixels, CENTRE) for region in regions_around(view, False, Run())]
+    weights = weights_of(found, Run())
+    scores = np.array([expected_overlap(region.looks()) for region in found])
+    expected = np.exp((scores - scores.max()) / SOFTNESS)
+    expected /= expected.sum()
+    assert weights.sum() == pytest.approx(1)
+    assert 0 < np.count_nonzero(weights) < len(found)
+    np.testing.assert_allclose(weights, expected, atol=2 * NEGLIGIBLE)
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=2, unique=True).map(sorted))
+def test_more_is_expected_of_a_region_the_deeper_the_click_lies(depths: list[float]) -> None:
+    looks = np.zeros((2, len(COEFFICIENTS)))
+    looks[:, DEPTH] = depths
+    shallow, deep = (expected_overlap(row) for row in looks)
+    assert shallow <= deep
 
 
 def test_it_stops_when_asked_to() -> None:

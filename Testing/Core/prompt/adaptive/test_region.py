@@ -35,6 +35,15 @@ def test_every_block_centre_lies_in_its_block(region):
     assert np.array_equal(region.blocks_at(centres), blocks)
 
 
+@given(regions(), st.integers(0, 99))
+@settings(max_examples=50, deadline=None)
+def test_the_distance_from_blocks_is_that_from_their_centres(region, seed):
+    blocks = np.random.default_rng(seed).random(region.array.shape) < 0.3
+    blocks[0, 0, 0] = True
+    centres = np.stack(np.broadcast_arrays(*region.centres_mm()), axis=-1)
+    assert np.allclose(region.distance_from_mm(blocks), region.distance_mm(centres[blocks]))
+
+
 @given(regions())
 @settings(max_examples=150, deadline=None)
 def test_every_voxel_lies_in_the_block_that_holds_its_mean(region):
