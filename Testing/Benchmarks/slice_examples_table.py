@@ -1,13 +1,14 @@
-"""Compare registered examples on slices with and without a look of the network that comes with MedSegAI.
+"""Compare registered examples on slices with and without the opinions of networks.
 
-    python Testing/Benchmarks/slice_examples_table.py FOLDER --group mr --weights FILE
+    python Testing/Benchmarks/slice_examples_table.py FOLDER --group mr --weights FILE --context FILE
     python Testing/Benchmarks/slice_examples_table.py FOLDER --group mr
 
 Examples and queries are slices of different people, about as far along the same structure; all is drawn by the
 committed seed. The same examples, registrations and classifiers serve every method. With `--weights`, those
 of the interactive network that were trained without the group are judged: everybody may be asked about. Without, those
 that come with MedSegAI are asked about sets and people whom no weights are trained on; examples may be of anybody.
-FOLDER keeps what each task has shown, so that a stopped run goes on.
+`--context` adds an in-context network, see `MedSegAICore.training.context`. FOLDER keeps what each task has shown, so
+that a stopped run goes on.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
@@ -35,12 +36,14 @@ from MedSegAICore.evaluation.datasets.dataset import Case, Dataset, load_dataset
 from MedSegAICore.evaluation.datasets.split import COMMITTED_SEED, capped_subjects  # noqa: E402
 from MedSegAICore.evaluation.statistics import paired_difference  # noqa: E402
 from MedSegAICore.fewshot.examples import Example  # noqa: E402
+from MedSegAICore.fewshot.registered import with_network, with_own_network  # noqa: E402
 from MedSegAICore.fewshot.registered.learner import RegisteredLearner  # noqa: E402
+from MedSegAICore.fewshot.registered.query import classified, patches_of, register_query  # noqa: E402
 from MedSegAICore.fewshot.registered.registrations import Registrations  # noqa: E402
+from MedSegAICore.fewshot.registered.second_opinion import AlignedExamples, SliceLook, with_opinions  # noqa: E402
+from MedSegAICore.fewshot.registered.with_own_network import TwoNetworks  # noqa: E402
 from MedSegAICore.incontext.slice_cut import slice_image  # noqa: E402
 from MedSegAICore.models.catalogue import load_catalogue  # noqa: E402
-from MedSegAICore.prompt.interactive_network import build_look  # noqa: E402
-from MedSegAICore.prompt.network_look import NetworkLook  # noqa: E402
 from MedSegAICore.training.training_sets import Group, training_subjects  # noqa: E402
 from MedSegAICore.volume import VolumePatch  # noqa: E402
 
@@ -61,9 +64,41 @@ TASKS = {1: 8, 4: 6, 8: 3}
 QUERIES, PEOPLE, SMALLEST = 6, 30, 30
 CACHE_BYTES = 1 << 28
 FIRST = "registered"
-METHODS = (FIRST, "with the network")
+NONE = slice(0)
+METHODS = {FIRST: NONE, "with the interactive network": slice(1)}
+WITH_CONTEXT = {
+    FIRST: NONE,
+    "with the in-context network": slice(1),
+    "with the interactive network": slice(1, 2),
+    "with both": slice(2),
+}
+"""By name: which of the networks' opinions count besides what examples say."""
 
 Slice = tuple[Example, NDArray[np.bool_]]
+
+
+@dataclass(frozen=True, eq=False)
+class Only:
+    """Some of the opinions of networks; they are asked once, and what they said counts from then on."""
+
+    networks: SliceLook
+    which: slice
+    said: list[Sequence[NDArray[np.float32]]]
+    weights_hash: str = ""
+    device: str = ""
+
+    def opinions(
+        self,
+        levels: NDArray[np.float32],
+        spacing_mm: tuple[float, float],
+        found: NDArray[np.float32],
+        examples: AlignedExamples,
+        run: Run,
+    ) -> Sequence[NDArray[np.float32]]:
+        """See `SliceLook`."""
+        if not self.said:
+            self.said.append(self.networks.opinions(levels, spacing_mm, found, examples, run))
+        return self.said[0][self.which]
 
 
 def slices_of(case: Case, label: str) -> list[Slice]:
@@ -94,7 +129,7 @@ def dice(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     return float(2 * np.count_nonzero(one & other) / (np.count_nonzero(one) + np.count_nonzero(other)))
 
 
-def records_of(name: str, network: NetworkLook, folder: Path, *, of_strangers: bool) -> Iterator[dict[str, object]]:
+def records_of(name: str, networks: SliceLook, folder: Path, *, of_strangers: bool) -> Iterator[dict[str, object]]:
     """Yield the Dice of every method on every query of a set."""
     dataset = load_dataset(name, DATA)
     known = set(training_subjects(dataset)) if of_strangers and dataset.spec.training == "allowed" else set()
@@ -106,7 +141,7 @@ def records_of(name: str, network: NetworkLook, folder: Path, *, of_strangers: b
             if not file.is_file():
                 chance = np.random.default_rng([COMMITTED_SEED, examples, task])
                 label = list(people)[int(chance.integers(len(people)))]
-                found = asked(name, people[label], known, examples, network, chance)
+                found = asked(name, people[label], known, examples, networks, chance)
                 file.write_text(json.dumps([{**one, "label": label} for one in found]))
                 sys.stderr.write(f"{name}, {examples} examples, task {task + 1} of {tasks}\n")
             yield from json.loads(file.read_text())
@@ -117,7 +152,7 @@ def asked(
     people: dict[str, list[Slice]],
     known: set[str],
     examples: int,
-    network: NetworkLook,
+    networks: SliceLook,
     chance: np.random.Generator,
 ) -> list[dict[str, object]]:
     """Learn from slices of some people and ask about others."""
@@ -133,15 +168,19 @@ def asked(
         slices = people[person]
         return slices[int(np.clip(round((along + chance.normal(0, 0.06)) * (len(slices) - 1)), 0, len(slices) - 1))]
 
-    learner = RegisteredLearner(FIRST, registrations=Registrations(ByteBoundedCache(CACHE_BYTES)))
-    alone = learner.fit([drawn(person)[0] for person in taught], Run())
-    models = [replace(alone, look=look, tells_quality=False) for look in (None, network)]
+    registrations = Registrations(ByteBoundedCache(CACHE_BYTES))
+    model = RegisteredLearner(FIRST, registrations=registrations).fit([drawn(person)[0] for person in taught], Run())
     found: list[dict[str, object]] = []
     for person in queried:
         query, truth = drawn(person)
+        registered = register_query(model.model, query.image, Run(), registrations)
+        answer = classified(model.model, registered, Run())
+        said = list[Sequence[NDArray[np.float32]]]()
         scores = {}
-        for method, model in zip(METHODS, models, strict=True):
-            (patch,) = model.segment(query.image, Run()).probabilities.values()
+        for method, which in methods_of(networks).items():
+            look = Only(networks, which, said)
+            together = with_opinions(registered, model.model.scans, answer, look, Run()) if which != NONE else answer
+            (patch,) = patches_of(model.labels, registered, together).values()
             scores[method] = dice(patch.canonical().full() > 0.5, truth)
         found.append({"set": name, "examples": len(taught), "asked": examples, "person": person, **scores})
     return found
@@ -149,13 +188,14 @@ def asked(
 
 def table(records: Sequence[dict[str, object]]) -> list[str]:
     """Return the lines of a table: means of all methods, and what is gained over the first with its interval."""
-    lines = [f"| set | examples | n (people) | {' | '.join(METHODS)} |", f"|{'---|' * (3 + len(METHODS))}"]
+    methods = [method for method in WITH_CONTEXT if method in records[0]]
+    lines = [f"| set | examples | n (people) | {' | '.join(methods)} |", f"|{'---|' * (3 + len(methods))}"]
     for name in dict.fromkeys(str(one["set"]) for one in records):
         for examples in TASKS:
             here = [one for one in records if (one["set"], one["asked"]) == (name, examples)]
             people = [str(one["person"]) for one in here]
             cells = []
-            for method in METHODS:
+            for method in methods:
                 ours, first = ([float(str(one[which])) for one in here] for which in (method, FIRST))
                 gain = paired_difference(ours, first, people, higher_is_better=True).difference
                 said = f"{np.mean(ours):.3f}"
@@ -165,10 +205,21 @@ def table(records: Sequence[dict[str, object]]) -> list[str]:
     return lines
 
 
-def network_of(weights: Path) -> NetworkLook:
-    """Return the network with weights of one's own."""
-    plan, spec = DevicePlan("cpu", "float32", ""), load_catalogue()["interactive"]
-    return build_look(spec, weights, plan, ByteBoundedCache(CACHE_BYTES))
+def methods_of(networks: SliceLook) -> dict[str, slice]:
+    """Return what is compared, by name."""
+    return WITH_CONTEXT if isinstance(networks, TwoNetworks) else METHODS
+
+
+def networks_of(interactive: Path, context: Path | None) -> SliceLook:
+    """Return networks with weights of one's own."""
+    plan, catalogue, cache = DevicePlan("cpu", "float32", ""), load_catalogue(), ByteBoundedCache(CACHE_BYTES)
+    if context is None:
+        learner = with_network.build(catalogue["registered_network"], interactive, plan, cache)
+    else:
+        spec = catalogue["registered_own_network"]
+        learner = with_own_network.build(spec, context, plan, cache, interactive)
+    assert learner.look is not None
+    return learner.look
 
 
 def main() -> None:
@@ -177,12 +228,13 @@ def main() -> None:
     parser.add_argument("--group", choices=get_args(Group), required=True, help="kind of images")
     parser.add_argument("--sets", nargs="+", help="only these sets of it")
     parser.add_argument("--weights", type=Path, help="weights that were trained without the group")
+    parser.add_argument("--context", type=Path, help="those of an in-context network, which is then asked as well")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     chosen.folder.mkdir(parents=True, exist_ok=True)
-    network, records = network_of(chosen.weights or SHIPPED), list[dict[str, object]]()
+    networks, records = networks_of(chosen.weights or SHIPPED, chosen.context), list[dict[str, object]]()
     for name in chosen.sets or SETS[chosen.group]:
-        records += records_of(name, network, chosen.folder, of_strangers=chosen.weights is None)
+        records += records_of(name, networks, chosen.folder, of_strangers=chosen.weights is None)
     print("\n".join(table(records)))
 
 

@@ -49,9 +49,9 @@ PREDICT_SECONDS = "MedSegAICore.diffusion.paradigm:seconds_for"
 LEARN = "MedSegAICore.fewshot.paradigm:learn"
 LEARN_BEST = "MedSegAICore.fewshot.selection:learn_best"
 
-NO_CANDIDATES = ("part of prototypes", "medsegai_prompt")
-"""Families of few-shot models that are no candidates for the best one: parts of another one, and one that tells of its
-examples exactly what another one does."""
+NO_CANDIDATES = ("part of prototypes", "medsegai_prompt", "medsegai_context")
+"""Families of few-shot models that are no candidates for the best one: parts of another one, and those that tell of
+their examples exactly what another one does."""
 
 PROMPT_KIND: dict[type[Prompt], str] = {
     PointPrompt: "point",

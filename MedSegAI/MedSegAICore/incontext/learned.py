@@ -24,7 +24,6 @@ from ..fewshot.fit import DEFAULT
 from ..fewshot.learner import Answer
 from ..fewshot.registered.learner import RegisteredLearner, RegisteredModel
 from ..fewshot.registered.registrations import Registrations
-from ..fewshot.registered.with_network import build as build_learner_with_network
 from ..models.catalogue import ModelSpec
 from ..request import SliceScope
 from ..volume import VolumePatch
@@ -53,16 +52,6 @@ def build(spec: ModelSpec, weights: Path | None, plan: DevicePlan, cache: ByteBo
     """Return the model of a catalogue entry; it needs no weights and no device."""
     learner = RegisteredLearner(DEFAULT, registrations=Registrations(cache))
     return LearnedModel(spec.name, learner, cache)
-
-
-def build_with_network(
-    spec: ModelSpec, weights: Path | None, plan: DevicePlan, cache: ByteBoundedCache
-) -> LearnedModel:
-    """Return the model of a catalogue entry that asks the interactive network about slices.
-
-    Raises what `fewshot.registered.with_network.build` raises.
-    """
-    return LearnedModel(spec.name, build_learner_with_network(spec, weights, plan, cache), cache)
 
 
 @dataclass(frozen=True, eq=False)

@@ -191,6 +191,7 @@ FAMILIES = (
         _one("mask_denoiser"),
     ),
     Family("SE-Net", (r"^conditioner\.squeeze_conv_", r"^segmentor\."), _one("senet")),
+    Family("MedSegAI's in-context network", (r"\.cross\.cross_conv\.", r"^direct\."), _one("context_unet")),
     Family("MultiverSeg", (r"\.cross\.cross_conv\.", r"\.target\.vmapped\.norml\."), _one("multiverseg")),
     Family("Tyche", (r"\.cross\.cross_conv\.", r"\.meanconv\."), _one("tyche")),
     Family("UniverSeg", (r"\.cross\.cross_conv\.", r"\.target\.vmapped\."), _one("universeg")),

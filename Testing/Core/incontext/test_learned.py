@@ -5,19 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from fakes.people import person
-from MedSegAICore import Engine
 from MedSegAICore.engine.cache import ByteBoundedCache
-from MedSegAICore.engine.device import DevicePlan
 from MedSegAICore.engine.run import CancelToken, Run
 from MedSegAICore.errors import Cancelled
 from MedSegAICore.fewshot.examples import Example
 from MedSegAICore.fewshot.registered.learner import RegisteredLearner
 from MedSegAICore.fewshot.registered.registrations import Registrations
 from MedSegAICore.incontext.context_example import ContextExample
-from MedSegAICore.incontext.learned import TEACHERS_OF_ONE, LearnedModel, build_with_network, lessons_of
+from MedSegAICore.incontext.learned import TEACHERS_OF_ONE, LearnedModel, lessons_of
 from MedSegAICore.incontext.question import Question
 from MedSegAICore.incontext.slice_cut import slice_image
-from MedSegAICore.models.catalogue import load_catalogue
 from MedSegAICore.prompts import SlicePlane
 from MedSegAICore.request import SliceScope, VolumeScope
 from MedSegAICore.volume import VolumePatch
@@ -122,9 +119,9 @@ class SaysNothingIsThere:
     def __init__(self) -> None:
         self.asked = []
 
-    def at(self, levels, spacing_mm, found, run):  # noqa: ARG002  it does not look
+    def opinions(self, levels, spacing_mm, found, examples, run):  # noqa: ARG002  it does not look
         self.asked.append(found)
-        return np.zeros_like(found)
+        return [np.zeros_like(found)]
 
 
 def test_somebody_else_is_asked_about_slices_but_not_about_volumes(contexts, query):
@@ -140,11 +137,3 @@ def test_somebody_else_is_asked_about_slices_but_not_about_volumes(contexts, que
     look.asked.clear()
     asking.answer(Question(query.image, contexts[:2], LABELS, "volume", VolumeScope()), Run())
     assert not look.asked
-
-
-def test_the_catalogue_offers_the_default_with_the_network_that_comes_with_medsegai():
-    engine = Engine("cpu")
-    spec = engine.models()["registered_network_context"]
-    plan = DevicePlan("cpu", "float32", "")
-    model = build_with_network(spec, engine.weights_file(spec.name), plan, ByteBoundedCache(1 << 20))
-    assert (model.name, model.weights_hash) == (spec.name, load_catalogue()["interactive"].weights.sha256)

@@ -35,6 +35,27 @@ def test_the_promptable_models_are_described():
         assert catalogue[name].capabilities.dimensions == {2}
 
 
+def test_models_without_weights_run_where_monai_is_missing(project):
+    code = f"""
+import sys
+from importlib import import_module
+sys.path.insert(0, {str(project / "MedSegAI")!r})
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "monai":
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Hidden())
+from MedSegAICore.models.catalogue import load_catalogue
+for spec in load_catalogue().values():
+    if spec.weights is None:
+        import_module(spec.entry.partition(":")[0])
+        print(spec.name)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert {"adaptive", "registered", "registered_context"} <= set(done.stdout.split()), done.stderr
+    assert not done.returncode, done.stderr
+
+
 def test_the_four_folds_of_senet_are_described():
     catalogue = load_catalogue()
     for fold in range(1, 5):

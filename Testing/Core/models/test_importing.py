@@ -24,8 +24,10 @@ from MedSegAICore.models.checkpoint import file_sha256
 from MedSegAICore.models.importing import import_checkpoint, import_file
 from MedSegAICore.models.recognition import Family
 from MedSegAICore.models.store import store
+from MedSegAICore.models.trained_file import write_trained
 from MedSegAICore.models.weights import FOLDER_VARIABLE, find_weights
 from MedSegAICore.models.weights_spec import UNKNOWN
+from MedSegAICore.networks.context_unet import ContextUNet
 
 
 @pytest.fixture
@@ -237,3 +239,15 @@ def test_without_torch_the_file_is_not_blamed(file, monkeypatch):
 
     with pytest.raises(PackageMissing, match="torch"):
         import_file(str(file))
+
+
+def test_an_in_context_network_that_was_trained_here_is_where_its_models_look(tmp_path, folder, monkeypatch):
+    mine = tmp_path / "model.safetensors"
+    write_trained(mine, ContextUNet().state_dict(), {"training": {}})
+
+    spec, is_published = import_checkpoint(mine, folder, load_catalogue())
+
+    assert (spec.architecture, is_published) == ("context_unet", False)
+    monkeypatch.setenv(FOLDER_VARIABLE, str(folder))
+    for name in ("registered_own_network", "registered_own_network_context"):
+        assert find_weights(load_catalogue()[name]).read_bytes() == mine.read_bytes()

@@ -87,6 +87,11 @@ KNOWN = [
         "prompt_unet",
     ),
     (names("conditioner.squeeze_conv_e1.weight", "segmentor.encode1.weight"), "SE-Net", "senet"),
+    (
+        names(CROSS, "enc_blocks.0.target.vmapped.norml.weight", "direct.weight"),
+        "MedSegAI's in-context network",
+        "context_unet",
+    ),
     (names(CROSS, "enc_blocks.0.target.vmapped.conv.weight"), "UniverSeg", "universeg"),
     (names(CROSS, "enc_blocks.0.meanconv.vmapped.conv.weight"), "Tyche", "tyche"),
     (names(CROSS, "enc_blocks.0.target.vmapped.norml.weight"), "MultiverSeg", "multiverseg"),

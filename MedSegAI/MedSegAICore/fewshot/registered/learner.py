@@ -21,7 +21,7 @@ from .lessons import LessonTable
 from .quality import reverse_dice
 from .query import classified, patches_of, register_query
 from .registrations import Registrations
-from .second_opinion import PLANE, SliceLook, with_second_opinion
+from .second_opinion import PLANE, SliceLook, with_opinions
 from .slice_lessons import slice_tables
 from .stored import described, support_model, tensors_of
 from .support_model import SupportModel
@@ -155,7 +155,7 @@ class RegisteredModel:
         else:
             probabilities = classified(self.model, registered, deciding)
         if self.look is not None and registered.fine.GetDimension() == PLANE:
-            probabilities = with_second_opinion(registered.fine, probabilities, self.look, deciding)
+            probabilities = with_opinions(registered, self.model.scans, probabilities, self.look, deciding)
         quality: Mapping[str, float] = {}
         if asks_back:
             quality = reverse_dice(self.model, registered, probabilities, run.part(ASKING, 1.0))

@@ -13,7 +13,7 @@ from scipy import ndimage
 from ...engine.run import Run
 from ...errors import InvalidImage
 from ...volume import ImageVolume, VolumePatch
-from .alignment import align, covered_by, look_grid
+from .alignment import Alignment, align, covered_by, look_grid
 from .features import look_region, voxel_features
 from .grids import (
     Float32,
@@ -46,6 +46,8 @@ class RegisteredQuery:
         The same with few voxels, float32 from 0 to 1.
     fine
         The box of it that may hold structures, float32 from 0 to 1.
+    alignments
+        How each example lies on the image.
     priors
         What the examples say about the box.
     """
@@ -53,6 +55,7 @@ class RegisteredQuery:
     image: ImageVolume
     coarse: sitk.Image
     fine: sitk.Image
+    alignments: tuple[Alignment, ...]
     priors: Priors
 
 
@@ -85,7 +88,8 @@ def register_query(
         alignments.append(align(image, coarse, scan, model.spacing, run, registrations))
         covered |= covered_by(alignments[-1], coarse, scan, run)
     fine = fine_image(image, look_grid(coarse, covered, model.spacing, model.reach), run)
-    return RegisteredQuery(query, coarse, fine, gather_priors(fine, model.scans, alignments, len(model.labels), run))
+    priors = gather_priors(fine, model.scans, alignments, len(model.labels), run)
+    return RegisteredQuery(query, coarse, fine, tuple(alignments), priors)
 
 
 def classified(model: SupportModel, registered: RegisteredQuery, run: Run) -> Float32:

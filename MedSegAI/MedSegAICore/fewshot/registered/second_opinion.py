@@ -1,26 +1,47 @@
-"""What somebody else says about the structures that were found on a slice, and both opinions as one."""
+"""What others say about the structures that were found on a slice, and all opinions as one."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import SimpleITK as sitk
 
 from ...engine.run import Run
-from .grids import Float32
+from .alignment import Alignment
+from .grids import Float32, resampled
+from .prior import moved_masks
+from .query import RegisteredQuery
+from .scan import Scan
 
 PLANE = 2
-"""Dimensions of an image that somebody else can be asked about."""
+"""Dimensions of an image that others can be asked about."""
 
-SHARE = 0.5
-"""Weight of the second opinion.
 
-It alone would be worse than the first where examples say exactly what is looked for, as those of radiographs do."""
+@dataclass(frozen=True, eq=False)
+class AlignedExamples:
+    """Examples as they come to lie on a slice.
+
+    Parameters
+    ----------
+    images
+        (examples, rows, columns) intensities from 0 to 1.
+    masks
+        (examples, structures, rows, columns) from 0 to 1.
+    """
+
+    images: Float32
+    masks: Float32
+
+    def of(self, structure: int) -> AlignedExamples:
+        """Return the same of one structure by its number."""
+        return AlignedExamples(self.images, self.masks[:, structure : structure + 1])
 
 
 class SliceLook(Protocol):
-    """Looks at what was found on slices; see `prompt.network_look.NetworkLook`."""
+    """Looks at what was found on slices."""
 
     @property
     def weights_hash(self) -> str:
@@ -32,20 +53,47 @@ class SliceLook(Protocol):
         """Say where it runs."""
         ...
 
-    def at(self, levels: Float32, spacing_mm: tuple[float, float], found: Float32, run: Run) -> Float32:
-        """Return the probability (rows, columns) of a structure from intensities (0 to 1) and what was found."""
+    def opinions(
+        self, levels: Float32, spacing_mm: tuple[float, float], found: Float32, examples: AlignedExamples, run: Run
+    ) -> Sequence[Float32]:
+        """Return one probability (rows, columns) of a structure or several.
+
+        Parameters
+        ----------
+        levels
+            Intensities (rows, columns) from 0 to 1.
+        spacing_mm
+            Distance between (rows, columns) [mm].
+        found
+            Probability (rows, columns) by the method that asks.
+        examples
+            Those that show the structure, one structure each.
+        run
+            Cancel.
+
+        Raises
+        ------
+        Cancelled
+            The run was stopped.
+        """
         ...
 
 
-def with_second_opinion(fine: sitk.Image, answer: Float32, look: SliceLook, run: Run) -> Float32:
-    """Return probabilities (structures, rows, columns) on the box of a slice, after a look at each structure.
+def with_opinions(
+    registered: RegisteredQuery, scans: Sequence[Scan], answer: Float32, look: SliceLook, run: Run
+) -> Float32:
+    """Return probabilities (structures, rows, columns) on the box of a slice: the mean of all opinions.
+
+    The method that asks counts as one of them. They add up to 1 at most.
 
     Parameters
     ----------
-    fine
-        The box, a plane: intensities from 0 to 1.
+    registered
+        The slice.
+    scans
+        The examples.
     answer
-        What examples say, (structures, rows, columns).
+        What the method says that asks, (structures, rows, columns).
     look
         Who is asked.
     run
@@ -56,8 +104,24 @@ def with_second_opinion(fine: sitk.Image, answer: Float32, look: SliceLook, run:
     Cancelled
         The run was stopped.
     """
-    levels = sitk.GetArrayFromImage(fine)
-    columns_mm, rows_mm = fine.GetSpacing()
-    looks = [look.at(levels, (rows_mm, columns_mm), found, run) for found in answer]
-    both = (1 - SHARE) * answer + SHARE * np.stack(looks)
-    return np.asarray(both / np.maximum(both.sum(axis=0), 1), dtype=np.float32)
+    fine = registered.fine
+    levels, (columns_mm, rows_mm) = sitk.GetArrayFromImage(fine), fine.GetSpacing()
+    examples = aligned_examples(fine, scans, registered.alignments, len(answer), run)
+    said = []
+    for structure, found in enumerate(answer):
+        others = look.opinions(levels, (rows_mm, columns_mm), found, examples.of(structure), run)
+        said.append(np.mean([found, *others], axis=0))
+    together = np.stack(said)
+    return np.asarray(together / np.maximum(together.sum(axis=0), 1), dtype=np.float32)
+
+
+def aligned_examples(
+    fine: sitk.Image, scans: Sequence[Scan], alignments: Sequence[Alignment], structures: int, run: Run
+) -> AlignedExamples:
+    """Return each example by that of its registrations after which it is most like a slice."""
+    images, masks = [], []
+    for scan, alignment in zip(scans, alignments, strict=True):
+        best = max((alignment.whole, *alignment.near), key=lambda registration: registration.similarity)
+        images.append(sitk.GetArrayFromImage(resampled(scan.fine, fine, best.deformable, run=run)))
+        masks.append(moved_masks(scan, fine, best.deformable, structures, run))
+    return AlignedExamples(np.stack(images), np.stack(masks))

@@ -1,0 +1,73 @@
+"""Registered examples, and on slices the opinions of two networks: the one that comes with MedSegAI, and your own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...engine.cache import ByteBoundedCache
+from ...engine.device import DevicePlan
+from ...engine.run import Run
+from ...models.catalogue import ModelSpec, load_catalogue
+from ...models.loading import load_network
+from ...networks.context_unet import ContextUNet
+from ...prompt.interactive_network import build_look
+from ...prompt.network_look import NetworkLook
+from .context_look import ContextLook
+from .grids import Float32
+from .learner import RegisteredLearner
+from .registrations import Registrations
+from .second_opinion import AlignedExamples
+
+
+@dataclass(frozen=True, eq=False)
+class TwoNetworks:
+    """Asks a network that knows the examples, and one that knows where structures of many kinds end.
+
+    Parameters
+    ----------
+    context, interactive
+        The two.
+    """
+
+    context: ContextLook
+    interactive: NetworkLook
+
+    @property
+    def weights_hash(self) -> str:
+        """Return that of the network that knows the examples."""
+        return self.context.weights_hash
+
+    @property
+    def device(self) -> str:
+        """Say where both run."""
+        return self.context.device
+
+    def opinions(
+        self, levels: Float32, spacing_mm: tuple[float, float], found: Float32, examples: AlignedExamples, run: Run
+    ) -> Sequence[Float32]:
+        """Return the opinions of both; see `SliceLook`."""
+        return (
+            self.context.at(levels, spacing_mm, found, examples, run),
+            self.interactive.at(levels, spacing_mm, found, run),
+        )
+
+
+def build(
+    spec: ModelSpec, weights: Path | None, plan: DevicePlan, cache: ByteBoundedCache, base: Path | None = None
+) -> RegisteredLearner:
+    """Return the learner of a catalogue entry: weights of the in-context network, and as base the interactive one's.
+
+    Raises
+    ------
+    WeightsMissing, WeightsCorrupt, WeightsUnsafe, WeightsMismatch
+        The weights cannot be used.
+    OutOfDeviceMemory
+        The device has no room for the networks.
+    """
+    interactive = build_look(load_catalogue()[spec.base], base, plan, cache)
+    network = ContextUNet()
+    loaded = load_network(network, spec, weights, plan, cache)
+    look = TwoNetworks(ContextLook(network.eval(), loaded.sha256, interactive.device), interactive)
+    return RegisteredLearner(spec.name, look.weights_hash, look.device, Registrations(cache), look)
