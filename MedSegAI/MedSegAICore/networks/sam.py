@@ -75,6 +75,7 @@ class PromptedNetwork(nn.Module):
             transformer = modeling.TwoWayTransformer(
                 depth=2, embedding_dim=EMBEDDING_CHANNELS, mlp_dim=2048, num_heads=8
             )
+            transformer.register_forward_pre_hook(_channels_together)
             self.mask_decoder = modeling.MaskDecoder(
                 transformer_dim=EMBEDDING_CHANNELS, transformer=transformer, num_multimask_outputs=3
             )
@@ -136,6 +137,12 @@ class PromptedNetwork(nn.Module):
         return functional.grid_sample(embedding, positions, padding_mode="border", align_corners=False)
 
 
+def _channels_together(_transformer: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Lay the embedding and its positions (.., channels, h, w) so that what follows reads them token by token."""
+    *grids, prompts = inputs
+    return *(grid.contiguous(memory_format=torch.channels_last) for grid in grids), prompts
+
+
 class Sam(PromptedNetwork):
     """SAM with its own image encoder, a vision transformer.
 
@@ -182,9 +189,10 @@ class Sam(PromptedNetwork):
             Called with the fraction done [0, 1] before each block; what it raises ends the encoding.
         """
         encoder = self.image_encoder
-        tokens = encoder.patch_embed(image) + encoder.pos_embed
+        # The convolution leaves the channels of a token far apart, which would slow every sum and norm after it.
+        tokens = encoder.patch_embed(image).contiguous() + encoder.pos_embed
         for index, block in enumerate(encoder.blocks):
             before_block(index / len(encoder.blocks))
             tokens = block(tokens)
-        embedding: Tensor = encoder.neck(tokens.permute(0, 3, 1, 2))
+        embedding: Tensor = encoder.neck(tokens.permute(0, 3, 1, 2)).contiguous()
         return embedding

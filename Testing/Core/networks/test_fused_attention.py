@@ -31,6 +31,17 @@ def test_the_answer_is_the_packages_whatever_the_size_of_a_step(batch, rows, col
     torch.testing.assert_close(fused(tokens), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("bias_bytes", [5000, 1 << 30])
+def test_gradients_are_the_packages(bias_bytes):
+    layer = attention(1, 48, 4, 16, 16)
+    tokens = torch.randn(1, 16, 16, 48, requires_grad=True)
+    (expected,) = torch.autograd.grad(layer(tokens).square().sum(), tokens)
+    fused = FusedAttention(layer)
+    fused.bias_bytes = bias_bytes
+    (found,) = torch.autograd.grad(fused(tokens).square().sum(), tokens)
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
+
+
 def test_the_parameters_keep_their_names_and_storage():
     layer = attention(0, 32, 2, 4, 4)
     fused = FusedAttention(layer)
