@@ -26,6 +26,9 @@ CHANNELS = 32
 PATCH = 2
 """Side of the squares that become channels [pixels]."""
 
+SIDE = 96
+"""Of the pictures that it is shown and is trained on [pixels], unless a training asks for others."""
+
 SIDE_MULTIPLE = PATCH * MULTIPLE
 """Rows and columns of the input are multiples of it."""
 

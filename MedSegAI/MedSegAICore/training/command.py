@@ -18,7 +18,7 @@ AskerOf = Callable[[PromptSource, Path, int], Draws]
 """Returns what draws from a source, from the data folder and the side of the pictures [pixels]."""
 
 
-def training_parser(module: str, description: str | None, drawn: str, count: int) -> argparse.ArgumentParser:
+def training_parser(module: str, description: str | None, drawn: str, count: int, size: int) -> argparse.ArgumentParser:
     """Return a parser with all options but `--steps` and `--batch`.
 
     Parameters
@@ -31,6 +31,8 @@ def training_parser(module: str, description: str | None, drawn: str, count: int
         What is drawn before the training: "questions" or "tasks".
     count
         How many of each source unless another number is asked for.
+    size
+        Side of their pictures unless another one is asked for [pixels].
     """
     parser = argparse.ArgumentParser(prog=f"python -m MedSegAICore.training.{module}", description=description)
     parser.add_argument("folder", type=Path, help="state, log and result; go on there if it holds a state")
@@ -48,7 +50,7 @@ def training_parser(module: str, description: str | None, drawn: str, count: int
         help=f"where they are; several trainings can share them (FOLDER/{drawn})",
     )
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="processes that draw them")
-    parser.add_argument("--size", type=int, default=96, help="side of the views [pixels]")
+    parser.add_argument("--size", type=int, default=size, help="side of the views [pixels]")
     parser.add_argument("--rate", type=float, default=2e-3, help="learning rate")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--device", default="cpu")

@@ -21,7 +21,7 @@ import torch
 
 from ..engine.run import Run
 from ..models.trained_file import write_trained
-from ..networks.context_unet import CHANNELS, ContextUNet
+from ..networks.context_unet import CHANNELS, SIDE, ContextUNet
 from .command import drawn_before, sources_for, training_parser
 from .context_steps import ContextSteps, context_loss
 from .context_tasks import LabelledTasks, PaintedTasks, RegionTasks, TaskAsker
@@ -53,7 +53,7 @@ def asker_of(source: PromptSource, data_folder: Path, size: int) -> TaskAsker:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train as the command line says."""
-    parser = training_parser("context", __doc__, "tasks", 1200)
+    parser = training_parser("context", __doc__, "tasks", 1200, SIDE)
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--batch", type=int, default=6)
     asked = parser.parse_args(arguments)

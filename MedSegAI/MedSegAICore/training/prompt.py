@@ -29,6 +29,11 @@ from .loop import LoopSettings, print_progress, train
 from .prompt_sources import asker_of
 from .question_bank import QuestionBank
 
+SIDE = 96
+"""Of the pictures that are learned from unless others are asked for [pixels]: smaller than those shown later, which
+takes less time.
+"""
+
 
 def network_for(seed: int, architecture: PromptArchitecture = SHIPPED) -> PromptUNet:
     """Return the network with the weights of a seed, laid out as convolutions are fastest."""
@@ -40,7 +45,7 @@ def network_for(seed: int, architecture: PromptArchitecture = SHIPPED) -> Prompt
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train as the command line says."""
-    parser = training_parser("prompt", __doc__, "questions", 2000)
+    parser = training_parser("prompt", __doc__, "questions", 2000, SIDE)
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--batch", type=int, default=16)
     asked = parser.parse_args(arguments)

@@ -114,8 +114,6 @@ def test_a_cancel_is_noticed(model, contexts, query):
 class SaysNothingIsThere:
     """Asked about what was found on slices, it sees nothing, and remembers what it was asked."""
 
-    weights_hash, device = "hash", "cpu"
-
     def __init__(self) -> None:
         self.asked = []
 

@@ -9,14 +9,11 @@ import torch
 from scipy.special import expit
 
 from ...engine.run import Run
-from ...networks.context_unet import ContextUNet
+from ...networks.context_unet import SIDE, ContextUNet
 from ...prompt.network_question import NEVER
 from ...prompt.slice_view import SliceView, whole_view
+from .aligned_examples import AlignedExamples
 from .grids import Float32
-from .second_opinion import AlignedExamples
-
-SIDE = 96
-"""Side of the pictures that the network is shown, and is trained on [pixels]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,21 +24,15 @@ class ContextLook:
     ----------
     network
         In evaluation mode, on its device.
-    weights_hash
-        sha256 of its weights.
-    device
-        Where it runs, in words.
     """
 
     network: ContextUNet
-    weights_hash: str
-    device: str
 
     @torch.inference_mode()
     def at(
         self, levels: Float32, spacing_mm: tuple[float, float], found: Float32, examples: AlignedExamples, run: Run
     ) -> Float32:
-        """Return the probability (rows, columns) of a structure; parameters and errors as for `SliceLook.opinions`."""
+        """Return the probability (rows, columns) of a structure; parameters and errors as for `SliceLook`."""
         shape = (levels.shape[0], levels.shape[1])
         view = whole_view(shape, spacing_mm)
         supports = [_pair(view, image, masks[0]) for image, masks in zip(examples.images, examples.masks, strict=True)]

@@ -21,8 +21,8 @@ from .lessons import LessonTable
 from .quality import reverse_dice
 from .query import classified, patches_of, register_query
 from .registrations import Registrations
-from .second_opinion import PLANE, SliceLook, with_opinions
 from .slice_lessons import slice_tables
+from .slice_opinions import PLANE, SliceLook, with_opinions
 from .stored import described, support_model, tensors_of
 from .support_model import SupportModel
 
@@ -47,7 +47,7 @@ class RegisteredLearner:
     name
         Its name in the catalogue.
     weights_hash, device
-        Of what looks; "" if nothing does.
+        Of what looks: sha256 of its weights, "" if nothing does, and where it runs, in words.
     registrations
         What was registered before.
     look

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +12,10 @@ from ...engine.run import Run
 from ...models.catalogue import ModelSpec
 from ...prompt.interactive_network import build_look
 from ...prompt.network_look import NetworkLook
+from .aligned_examples import AlignedExamples
 from .grids import Float32
 from .learner import RegisteredLearner
 from .registrations import Registrations
-from .second_opinion import AlignedExamples
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,18 +30,13 @@ class InteractiveNetwork:
 
     look: NetworkLook
 
-    @property
-    def weights_hash(self) -> str:
-        """Return the sha256 of its weights."""
-        return self.look.weights_hash
-
-    @property
-    def device(self) -> str:
-        """Say where it runs."""
-        return self.look.device
-
     def opinions(
-        self, levels: Float32, spacing_mm: tuple[float, float], found: Float32, examples: AlignedExamples, run: Run
+        self,
+        levels: Float32,
+        spacing_mm: tuple[float, float],
+        found: Float32,
+        examples: Callable[[], AlignedExamples],
+        run: Run,
     ) -> Sequence[Float32]:
         """Return its opinion; see `SliceLook`."""
         del examples
@@ -58,5 +53,5 @@ def build(spec: ModelSpec, weights: Path | None, plan: DevicePlan, cache: ByteBo
     OutOfDeviceMemory
         The device has no room for the network.
     """
-    network = InteractiveNetwork(build_look(spec, weights, plan, cache))
-    return RegisteredLearner(spec.name, network.weights_hash, network.device, Registrations(cache), network)
+    look = build_look(spec, weights, plan, cache)
+    return RegisteredLearner(spec.name, look.weights_hash, look.device, Registrations(cache), InteractiveNetwork(look))

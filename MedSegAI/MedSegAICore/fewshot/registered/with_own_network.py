@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +14,11 @@ from ...models.loading import load_network
 from ...networks.context_unet import ContextUNet
 from ...prompt.interactive_network import build_look
 from ...prompt.network_look import NetworkLook
+from .aligned_examples import AlignedExamples
 from .context_look import ContextLook
 from .grids import Float32
 from .learner import RegisteredLearner
 from .registrations import Registrations
-from .second_opinion import AlignedExamples
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,22 +34,17 @@ class TwoNetworks:
     context: ContextLook
     interactive: NetworkLook
 
-    @property
-    def weights_hash(self) -> str:
-        """Return that of the network that knows the examples."""
-        return self.context.weights_hash
-
-    @property
-    def device(self) -> str:
-        """Say where both run."""
-        return self.context.device
-
     def opinions(
-        self, levels: Float32, spacing_mm: tuple[float, float], found: Float32, examples: AlignedExamples, run: Run
+        self,
+        levels: Float32,
+        spacing_mm: tuple[float, float],
+        found: Float32,
+        examples: Callable[[], AlignedExamples],
+        run: Run,
     ) -> Sequence[Float32]:
         """Return the opinions of both; see `SliceLook`."""
         return (
-            self.context.at(levels, spacing_mm, found, examples, run),
+            self.context.at(levels, spacing_mm, found, examples(), run),
             self.interactive.at(levels, spacing_mm, found, run),
         )
 
@@ -69,5 +64,5 @@ def build(
     interactive = build_look(load_catalogue()[spec.base], base, plan, cache)
     network = ContextUNet()
     loaded = load_network(network, spec, weights, plan, cache)
-    look = TwoNetworks(ContextLook(network.eval(), loaded.sha256, interactive.device), interactive)
-    return RegisteredLearner(spec.name, look.weights_hash, look.device, Registrations(cache), look)
+    look = TwoNetworks(ContextLook(network.eval()), interactive)
+    return RegisteredLearner(spec.name, loaded.sha256, interactive.device, Registrations(cache), look)

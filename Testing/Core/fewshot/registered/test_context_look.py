@@ -7,9 +7,9 @@ import pytest
 import torch
 from MedSegAICore.engine.run import CancelToken, Run
 from MedSegAICore.errors import Cancelled
-from MedSegAICore.fewshot.registered.context_look import SIDE, ContextLook
-from MedSegAICore.fewshot.registered.second_opinion import AlignedExamples
-from MedSegAICore.networks.context_unet import ContextUNet
+from MedSegAICore.fewshot.registered.aligned_examples import AlignedExamples
+from MedSegAICore.fewshot.registered.context_look import ContextLook
+from MedSegAICore.networks.context_unet import SIDE, ContextUNet
 from torch import nn
 
 SHAPE = (60, 90)
@@ -37,7 +37,7 @@ def network():
 
 @pytest.fixture
 def look(network):
-    return ContextLook(network, "hash", "cpu")
+    return ContextLook(network)
 
 
 def picture():
@@ -94,7 +94,7 @@ def test_one_example_of_one_pixel_is_enough(look):
 
 def test_the_network_before_its_training_repeats_what_was_found(look):
     found = 0.9 * picture()
-    answer = ContextLook(ContextUNet().eval(), "", "cpu").at(picture(), (1.0, 1.0), found, examples(), Run())
+    answer = ContextLook(ContextUNet().eval()).at(picture(), (1.0, 1.0), found, examples(), Run())
     assert np.count_nonzero((answer > 0.5) != (found > 0.5)) <= 30
 
 
