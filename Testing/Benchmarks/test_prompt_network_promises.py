@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from statistics import median
+
 import pytest
+from Benchmarks.click_seconds import click_seconds
 from Benchmarks.prompt_network_table import SHIPPED, asked, table
 
 
@@ -20,3 +23,11 @@ def test_the_network_that_comes_along_is_better_than_the_adaptive_model_as_its_c
     assert gained["click dice_3"] > 0
     assert gained["click dice_5"] > 0
     assert found["network median seconds per answer"] < 2 * found["adaptive median seconds per answer"]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("shared", "nothing_older_is_collected")
+def test_a_click_on_a_slice_of_512_x_512_pixels_is_answered_in_150_ms(machine_pace):
+    seconds = {answer: median(all_of_them) for answer, all_of_them in click_seconds(people=8, threads=2).items()}
+    print(seconds, machine_pace)
+    assert max(seconds.values()) <= 0.15 * machine_pace

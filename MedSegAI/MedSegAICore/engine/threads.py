@@ -43,6 +43,23 @@ def one_linear_algebra_thread() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def one_network_thread() -> Iterator[None]:
+    """Let torch use one thread inside the block.
+
+    The layers of a small network take so little that more threads gain hardly anything, and where a core has other
+    things to do all of them wait for that one, after every layer.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def physical_cores() -> int:
     """Return the number of cores that this process may use; two hardware threads of one core count once."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -18,7 +18,7 @@ from scipy.special import expit
 from ..engine.cache import ByteBoundedCache
 from ..engine.device import DevicePlan
 from ..engine.run import Run
-from ..engine.threads import one_linear_algebra_thread
+from ..engine.threads import one_linear_algebra_thread, one_network_thread
 from ..models.catalogue import ModelSpec
 from ..models.loading import load_network
 from ..networks.prompt_unet import PromptUNet
@@ -29,7 +29,7 @@ from .adaptive.guess import guessed, guesser
 from .adaptive.segmenter import AdaptiveSegmenter
 from .box_fit import filling
 from .network_look import NetworkLook, logits_of, looked
-from .network_question import NetworkQuestion
+from .network_question import NEVER, NetworkQuestion
 from .picture import grey_levels
 from .sam_refinement import refined
 from .scribbleprompt import as_drawn
@@ -113,6 +113,7 @@ class InteractiveNetworkSegmenter:
         with one_linear_algebra_thread():
             return self.in_volumes.segment_volume(image, prompts, window, run)
 
+    @one_network_thread()
     def segment_slice(self, image: SliceImage, prompts: SlicePrompts, run: Run) -> SliceAnswer:
         """Return what the prompts point at on one slice.
 
@@ -149,8 +150,14 @@ class InteractiveNetworkSegmenter:
         views = question.views()
         if not views:
             return question.known_logits
-        answers = looked(self.network, question, views, SIZE, run)
-        return answers[0] if len(answers) == 1 else logits_of(np.mean(expit(answers), axis=0))
+        looks = looked(self.network, question, views, SIZE, run)
+        if len(views) == 1:
+            return views[0].given_back(looks[0], question.shape, NEVER)
+        probability = np.zeros(question.shape, np.float32)
+        for view, look in zip(views, looks, strict=True):
+            part, logits = view.placed(look, question.shape)
+            probability[part] += expit(logits) / np.float32(len(views))
+        return logits_of(probability)
 
     def _key(self, image: SliceImage) -> Hashable:
         return (image.key, image.window, self.name, self.weights_hash, self.device, PREPROCESSING_VERSION)

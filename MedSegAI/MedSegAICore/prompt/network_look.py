@@ -14,6 +14,7 @@ import torch
 from scipy.special import expit, logit
 
 from ..engine.run import Run
+from ..engine.threads import one_network_thread
 from ..networks.prompt_unet import PromptUNet
 from .network_question import NEVER, NetworkQuestion
 from .segmenter import Float32, SlicePrompts
@@ -38,7 +39,7 @@ def logits_of(probability: Float32) -> Float32:
 def looked(
     network: PromptUNet, question: NetworkQuestion, views: Sequence[SliceView], size: int, run: Run
 ) -> list[Float32]:
-    """Return for each view the logits (rows, columns) of what a network says to a question.
+    """Return for each view the logits (size, size) of what a network says to a question.
 
     Parameters
     ----------
@@ -60,8 +61,7 @@ def looked(
     """
     run.check()
     channels = torch.from_numpy(np.stack([question.channels(view, size) for view in views]))
-    looks = network(channels.to(next(network.parameters())))[:, 0].cpu().numpy()
-    return [view.given_back(look, question.shape, NEVER) for view, look in zip(views, looks, strict=True)]
+    return list(network(channels.to(next(network.parameters())))[:, 0].cpu().numpy())
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +82,7 @@ class NetworkLook:
     weights_hash: str
     device: str
 
+    @one_network_thread()
     def at(self, levels: Float32, spacing_mm: tuple[float, float], found: Float32, run: Run) -> Float32:
         """Return the probability (rows, columns) of a structure that another method has found.
 
@@ -109,5 +110,6 @@ class NetworkLook:
             np.empty((0, 2)), np.empty(0, np.bool_), box_xyxy=np.concatenate([first, last]).astype(float)
         )
         question = NetworkQuestion(levels, spacing_mm, box, logits_of(found), found)
-        (logits,) = looked(self.network, question, [question.view(AROUND_FOUND)], SIZE_FOR_FOUND, run)
-        return np.asarray(expit(logits), dtype=np.float32)
+        view = question.view(AROUND_FOUND)
+        (look,) = looked(self.network, question, [view], SIZE_FOR_FOUND, run)
+        return np.asarray(expit(view.given_back(look, question.shape, NEVER)), dtype=np.float32)

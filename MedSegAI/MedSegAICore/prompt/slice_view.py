@@ -59,14 +59,20 @@ class SliceView:
 
     def given_back(self, values: Float32, shape: Shape, outside: float) -> Float32:
         """Return a slice (rows, columns) of `shape` with the view's values (size, size) in place."""
-        fine, whole = resampled(values, self.shape), np.full(shape, outside, dtype=np.float32)
-        into, out_of = [], []
-        for first, length, limit in zip(self.first, self.shape, shape, strict=True):
-            start, stop = max(first, 0), min(first + length, limit)
-            into.append(slice(start, stop))
-            out_of.append(slice(start - first, stop - first))
-        whole[tuple(into)] = fine[tuple(out_of)]
+        whole = np.full(shape, outside, dtype=np.float32)
+        part, fine = self.placed(values, shape)
+        whole[part] = fine
         return whole
+
+    def placed(self, values: Float32, shape: Shape) -> tuple[tuple[slice, slice], Float32]:
+        """Return which part of a slice of `shape` the view shows, and the view's values (size, size) on its pixels."""
+        fine = resampled(values, self.shape)
+        rows, columns = (
+            slice(max(first, 0), min(first + length, limit))
+            for first, length, limit in zip(self.first, self.shape, shape, strict=True)
+        )
+        top, left = self.first
+        return (rows, columns), fine[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
 
     def pixels(self, places: ArrayLike, size: int) -> Float64:
         """Return positions (n, 2) as (row, column) of the slice in pixels of the resampled view."""

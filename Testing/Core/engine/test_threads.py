@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np  # noqa: F401  its linear algebra is looked at
 import pytest
+import torch
 from fakes.models import fake_engine, fake_spec, fake_weights
 from fakes.requests import a_request
 from MedSegAICore.engine.engine import Engine
-from MedSegAICore.engine.threads import one_linear_algebra_thread
+from MedSegAICore.engine.threads import one_linear_algebra_thread, one_network_thread
 from threadpoolctl import threadpool_info, threadpool_limits
 
 PACKAGES = Path(__file__).resolve().parents[3] / "MedSegAI"
@@ -55,6 +56,23 @@ def test_without_the_package_the_number_stays(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "threadpoolctl", None)
     with one_linear_algebra_thread():
         assert counts() == {2}
+
+
+@pytest.fixture
+def two_network_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_network_threads")
+def test_a_small_network_has_one_thread_inside_the_block_and_as_many_as_before_after_it() -> None:
+    with one_network_thread():
+        assert torch.get_num_threads() == 1
+    with pytest.raises(ZeroDivisionError), one_network_thread():
+        raise ZeroDivisionError
+    assert torch.get_num_threads() == 2
 
 
 def test_a_model_without_a_network_runs_with_one_thread(seen) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -13,6 +11,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from ...engine.run import Run
+from ...engine.threads import one_network_thread
 from .grids import Float32
 
 HIDDEN = (48, 24)
@@ -75,19 +74,8 @@ def train_classifier(
     run
         Progress and cancel.
     """
-    with one_thread():
+    with one_network_thread():
         return _trained(features, labels, classes, seed, run)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch use one thread inside the block: the matrices are so small that more only wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _trained(features: Float32, labels: NDArray[np.integer], classes: int, seed: int, run: Run) -> VoxelClassifier:

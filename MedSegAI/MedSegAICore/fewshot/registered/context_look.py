@@ -9,6 +9,7 @@ import torch
 from scipy.special import expit
 
 from ...engine.run import Run
+from ...engine.threads import one_network_thread
 from ...networks.context_unet import SIDE, ContextUNet
 from ...prompt.network_question import NEVER
 from ...prompt.slice_view import SliceView, whole_view
@@ -28,6 +29,7 @@ class ContextLook:
 
     network: ContextUNet
 
+    @one_network_thread()
     @torch.inference_mode()
     def at(
         self, levels: Float32, spacing_mm: tuple[float, float], found: Float32, examples: AlignedExamples, run: Run

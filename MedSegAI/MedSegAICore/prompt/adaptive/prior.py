@@ -9,8 +9,9 @@ from math import prod
 import numpy as np
 
 from ...engine.run import Run
+from ...volume import VolumePatch
 from .appearance import Examples
-from .arrays import Float32
+from .arrays import Float32, Mask
 from .enclosed import Enclosed, enclosed_blocks
 from .evidence import Evidence
 from .features import Features
@@ -59,19 +60,20 @@ def build_prior(
     extent = evidence.extent_mm(region.voxel_mm)
     enclosed = [enclosed_blocks(enclosure, region, extent, run) for enclosure in evidence.enclosures]
     run.check()
-    reach = _reach(evidence, enclosed, region, extent, settings)
+    guessed = None if evidence.guess is None else _guessed(evidence.guess, region)
+    reach = _reach(evidence, enclosed, guessed, region, extent, settings)
     run.check()
     clicked = influence(evidence, region, features, extent, settings, run)
     shut_out = np.zeros(region.array.shape, dtype=np.float32)
     for one in enclosed:
         shut_out[one.layer & ~one.inside] = FORBIDDEN_ODDS
     run.check()
-    start = _start(evidence, enclosed, region, features, extent, settings, run)
+    start = _start(evidence, enclosed, guessed, region, features, extent, settings, run)
     run.check()
     return Prior(
         start=start,
         lasting=reach + shut_out + clicked + np.float32(_inclination(evidence, settings)),
-        examples=_first_examples(evidence, enclosed, region, extent, start, reach),
+        examples=_first_examples(evidence, enclosed, guessed, region, extent, start, reach),
         clicks=Examples(
             neighbourhoods(evidence.positive_strokes(), region), neighbourhoods(evidence.negative_strokes(), region)
         ),
@@ -87,7 +89,12 @@ def _inclination(evidence: Evidence, settings: AdaptiveSettings) -> float:
 
 
 def _reach(
-    evidence: Evidence, enclosed: list[Enclosed], region: WorkRegion, extent: float, settings: AdaptiveSettings
+    evidence: Evidence,
+    enclosed: list[Enclosed],
+    guessed: Mask | None,
+    region: WorkRegion,
+    extent: float,
+    settings: AdaptiveSettings,
 ) -> Float32:
     """Return log odds that fall with the distance from the enclosures and the positive strokes."""
     reach = np.full(region.array.shape, settings.lowest_reach_odds, dtype=np.float32)
@@ -98,29 +105,24 @@ def _reach(
     around = settings.reach_click * extent + settings.reach_click_mm
     for stroke in evidence.positive_strokes():
         np.maximum(reach, -0.5 * (region.distance_mm(stroke.positions_mm) / around) ** 2, out=reach)
-    if evidence.guess is not None:
-        guessed = _guess(evidence, region) >= 0.5
-        if guessed.any():
-            np.maximum(reach, -0.5 * (region.distance_from_mm(guessed) / around) ** 2, out=reach)
+    if guessed is not None and guessed.any():
+        np.maximum(reach, -0.5 * (region.distance_from_mm(guessed) / around) ** 2, out=reach)
     return reach
 
 
-def _guess(evidence: Evidence, region: WorkRegion) -> Float32:
-    """Return the first guess on the blocks of a region; one on a single slice fills the blocks of its slice."""
-    assert evidence.guess is not None  # noqa: S101  asked for only where there is one
-    thickness = zip(evidence.guess.array.shape, region.factor, region.shape, strict=True)
+def _guessed(guess: VolumePatch, region: WorkRegion) -> Mask:
+    """Return the blocks of a region in the first guess; one on a single slice fills the blocks of its slice."""
+    thickness = zip(guess.array.shape, region.factor, region.shape, strict=True)
     diluted = prod(min(factor, slices) for size, factor, slices in thickness if size == 1)
-    return np.asarray(np.minimum(region.reduced(evidence.guess) * diluted, 1), dtype=np.float32)
+    return np.asarray(np.minimum(region.reduced(guess) * diluted, 1) >= 0.5)
 
 
-def _guess_depth_mm(evidence: Evidence, region: WorkRegion) -> Float32:
-    """Return how deep (k, j, i) each block lies in the guess [mm].
+def _guess_depth_mm(guess: VolumePatch, inside: Mask, region: WorkRegion) -> Float32:
+    """Return how deep (k, j, i) each block lies in the guess, which has some blocks `inside` [mm].
 
     A guess on a single slice of a volume stands for a body that ends where the slice's depth does, as a roof over it.
     """
-    assert evidence.guess is not None  # noqa: S101  asked for only where there is one
-    inside = _guess(evidence, region) >= 0.5
-    across = [axis for axis in range(3) if evidence.guess.array.shape[axis] == 1 and inside.shape[axis] > 1]
+    across = [axis for axis in range(3) if guess.array.shape[axis] == 1 and inside.shape[axis] > 1]
     if len(across) != 1 or not inside.any():
         return region.border_distance_mm(inside)
     axis = across[0]
@@ -135,6 +137,7 @@ def _guess_depth_mm(evidence: Evidence, region: WorkRegion) -> Float32:
 def _start(
     evidence: Evidence,
     enclosed: list[Enclosed],
+    guessed: Mask | None,
     region: WorkRegion,
     features: Features,
     extent: float,
@@ -143,8 +146,8 @@ def _start(
 ) -> Float32:
     """Return the log odds of the first round: of the guess, else of the enclosures, else around the strokes."""
     limit = settings.farthest_odds
-    if evidence.guess is not None:
-        depth = _guess_depth_mm(evidence, region)
+    if evidence.guess is not None and guessed is not None:
+        depth = _guess_depth_mm(evidence.guess, guessed, region)
         odds = np.clip(depth / (settings.growth_blocks * region.finest_mm), -limit, settings.inner_odds)
         return np.asarray(odds, dtype=np.float32)
     if enclosed:
@@ -160,6 +163,7 @@ def _start(
 def _first_examples(
     evidence: Evidence,
     enclosed: list[Enclosed],
+    guessed: Mask | None,
     region: WorkRegion,
     extent: float,
     start: Float32,
@@ -167,9 +171,9 @@ def _first_examples(
 ) -> Examples:
     """Return the first examples: within and around the enclosures' slices, or the guess, or around the strokes."""
     likely = 1 / (1 + np.exp(-start))
-    if evidence.guess is not None:
+    if guessed is not None:
         # the border of the guess may be wrong here: what lies deep counts more
-        depth = np.maximum(region.border_distance_mm(_guess(evidence, region) >= 0.5), 0)
+        depth = np.maximum(region.border_distance_mm(guessed), 0)
         return Examples.of_weights(depth, np.where(start < 0, (1 - likely) * np.exp(reach), 0))
     if not enclosed:
         outside = np.where(start < 0, (1 - likely) * np.exp(reach), 0)
