@@ -66,6 +66,17 @@ def nothing_older_is_collected() -> Iterator[None]:
 
 
 @pytest.fixture
+def two_network_threads() -> Iterator[None]:
+    """Let torch use two threads, whatever the variables of this process say."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
 def machine_pace() -> float:
     """How many times as long as usual this computer takes at present; limits of seconds are multiplied by it."""
     return pace()

@@ -17,7 +17,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -37,11 +37,10 @@ from MedSegAICore.evaluation.datasets.split import COMMITTED_SEED, capped_subjec
 from MedSegAICore.evaluation.statistics import paired_difference  # noqa: E402
 from MedSegAICore.fewshot.examples import Example  # noqa: E402
 from MedSegAICore.fewshot.registered import with_network, with_own_network  # noqa: E402
-from MedSegAICore.fewshot.registered.aligned_examples import AlignedExamples  # noqa: E402
 from MedSegAICore.fewshot.registered.learner import RegisteredLearner  # noqa: E402
 from MedSegAICore.fewshot.registered.query import classified, patches_of, register_query  # noqa: E402
 from MedSegAICore.fewshot.registered.registrations import Registrations  # noqa: E402
-from MedSegAICore.fewshot.registered.slice_opinions import SliceLook, with_opinions  # noqa: E402
+from MedSegAICore.fewshot.registered.slice_opinions import FoundOnSlice, SliceLook, with_opinions  # noqa: E402
 from MedSegAICore.fewshot.registered.with_own_network import TwoNetworks  # noqa: E402
 from MedSegAICore.incontext.slice_cut import slice_image  # noqa: E402
 from MedSegAICore.models.catalogue import load_catalogue  # noqa: E402
@@ -86,17 +85,10 @@ class Only:
     which: slice
     said: list[Sequence[NDArray[np.float32]]]
 
-    def opinions(
-        self,
-        levels: NDArray[np.float32],
-        spacing_mm: tuple[float, float],
-        found: NDArray[np.float32],
-        examples: Callable[[], AlignedExamples],
-        run: Run,
-    ) -> Sequence[NDArray[np.float32]]:
+    def opinions(self, asked: FoundOnSlice, run: Run) -> Sequence[NDArray[np.float32]]:
         """See `SliceLook`."""
         if not self.said:
-            self.said.append(self.networks.opinions(levels, spacing_mm, found, examples, run))
+            self.said.append(self.networks.opinions(asked, run))
         return self.said[0][self.which]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import torch
@@ -49,19 +50,17 @@ class FusedAttention(nn.Module):
         gathered = tokens.new_empty(batch, rows, columns, heads, depth)
         heads_at_once, rows_at_once = self._chunk(query)
         # One piece of memory for all chunks: fresh pages would take longer than the sums that go into them.
-        # Where gradients are asked for, each chunk needs its own.
-        bias = query.new_empty(batch * heads_at_once * rows_at_once * columns * rows * columns)
+        memory = query.new_empty(batch * heads_at_once * rows_at_once * columns * rows * columns)
         for head in range(0, heads, heads_at_once):
+            some_heads = slice(head, head + heads_at_once)
             for row in range(0, rows, rows_at_once):
-                part = slice(None), slice(head, head + heads_at_once), slice(row, row + rows_at_once)
-                some = query[part]
-                room = bias[: some.shape[:4].numel() * rows * columns].reshape(*some.shape[:4], rows, columns)
-                reused = None if torch.is_grad_enabled() else room
-                mask = torch.add(bias_rows[part][..., None], bias_columns[part][..., None, :], out=reused)
+                some_rows = slice(row, row + rows_at_once)
+                some = query[:, some_heads, some_rows]
+                bias = _bias(bias_rows[:, some_heads, some_rows], bias_columns[:, some_heads, some_rows], memory)
                 answer = functional.scaled_dot_product_attention(
-                    some.flatten(2, 3), key[part[:2]], value[part[:2]], attn_mask=mask.flatten(4).flatten(2, 3)
+                    some.flatten(2, 3), key[:, some_heads], value[:, some_heads], attn_mask=bias
                 )
-                gathered[:, part[2], :, part[1]] = answer.reshape(some.shape).permute(0, 2, 3, 1, 4)
+                gathered[:, some_rows, :, some_heads] = answer.reshape(some.shape).permute(0, 2, 3, 1, 4)
         projected: Tensor = self.proj(gathered.flatten(3))
         return projected
 
@@ -71,6 +70,16 @@ class FusedAttention(nn.Module):
         bytes_per_row = batch * columns * rows * columns * query.element_size()
         rows_at_once = max(1, min(rows, self.bias_bytes // bytes_per_row))
         return max(1, min(heads, self.bias_bytes // (bytes_per_row * rows_at_once))), rows_at_once
+
+
+def _bias(of_rows: Tensor, of_columns: Tensor, memory: Tensor) -> Tensor:
+    """Return the bias (batch, heads, queries, keys) from that of the rows and of the columns of all keys.
+
+    It lies in `memory` (n,), unless gradients are asked for: these need what each chunk has added.
+    """
+    shape = (*of_rows.shape, of_columns.shape[-1])
+    room = None if torch.is_grad_enabled() else memory[: prod(shape)].reshape(shape)
+    return torch.add(of_rows[..., None], of_columns[..., None, :], out=room).flatten(4).flatten(2, 3)
 
 
 def _relative(table: Tensor, length: int) -> Tensor:

@@ -58,14 +58,6 @@ def test_without_the_package_the_number_stays(monkeypatch) -> None:
         assert counts() == {2}
 
 
-@pytest.fixture
-def two_network_threads():
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.usefixtures("two_network_threads")
 def test_a_small_network_has_one_thread_inside_the_block_and_as_many_as_before_after_it() -> None:
     with one_network_thread():

@@ -117,9 +117,9 @@ class SaysNothingIsThere:
     def __init__(self) -> None:
         self.asked = []
 
-    def opinions(self, levels, spacing_mm, found, examples, run):  # noqa: ARG002  it does not look
-        self.asked.append(found)
-        return [np.zeros_like(found)]
+    def opinions(self, asked, run):  # noqa: ARG002  it does not look
+        self.asked.append(asked.found)
+        return [np.zeros_like(asked.found)]
 
 
 def test_somebody_else_is_asked_about_slices_but_not_about_volumes(contexts, query):

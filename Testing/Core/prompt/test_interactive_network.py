@@ -114,14 +114,12 @@ def graded_disc(radius=20.0):
     return 100 * np.clip(1.5 - np.hypot(rows - 45, columns - 40) / radius, 0, 1)
 
 
+@pytest.mark.usefixtures("two_network_threads")
 def test_the_network_and_what_it_goes_on_from_use_one_thread(network, monkeypatch):
     counts, forward = [], network.forward
     monkeypatch.setattr(network, "forward", lambda maps: counts.append(torch.get_num_threads()) or forward(maps))
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
     segmenter_of(network).segment_slice(slice_of(np.eye(40) * 90), clicks((20, 20)), Run())
     assert (counts, torch.get_num_threads()) == ([1], 2)
-    torch.set_num_threads(before)
 
 
 def test_an_answer_is_as_long_and_wide_as_the_box_that_was_drawn():

@@ -56,14 +56,12 @@ def test_the_answer_is_where_the_network_sees_the_structure(look):
     assert np.array_equal(answer > 0.5, picture() > 0.5)
 
 
+@pytest.mark.usefixtures("two_network_threads")
 def test_the_network_looks_with_one_thread(look, network, monkeypatch):
     counts, forward = [], network.forward
     monkeypatch.setattr(network, "forward", lambda maps: counts.append(torch.get_num_threads()) or forward(maps))
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
     look.at(picture(), (1.0, 1.0), found_beside(), Run())
     assert (counts, torch.get_num_threads()) == ([1], 2)
-    torch.set_num_threads(before)
 
 
 def test_the_network_is_shown_what_was_found_as_answer_guess_and_box(look, network):

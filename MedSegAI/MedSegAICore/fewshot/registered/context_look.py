@@ -34,7 +34,22 @@ class ContextLook:
     def at(
         self, levels: Float32, spacing_mm: tuple[float, float], found: Float32, examples: AlignedExamples, run: Run
     ) -> Float32:
-        """Return the probability (rows, columns) of a structure; parameters and errors as for `SliceLook`."""
+        """Return the probability (rows, columns) of a structure.
+
+        Parameters
+        ----------
+        levels, spacing_mm, found
+            As in `FoundOnSlice`.
+        examples
+            Those that show the structure, laid on the slice.
+        run
+            Cancel.
+
+        Raises
+        ------
+        Cancelled
+            The run was stopped.
+        """
         shape = (levels.shape[0], levels.shape[1])
         view = whole_view(shape, spacing_mm)
         supports = [_pair(view, image, masks[0]) for image, masks in zip(examples.images, examples.masks, strict=True)]

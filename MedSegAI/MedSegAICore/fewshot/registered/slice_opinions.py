@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache, partial
 from typing import Protocol
 
@@ -19,31 +20,33 @@ PLANE = 2
 """Dimensions of an image that others can be asked about."""
 
 
+@dataclass(frozen=True, eq=False)
+class FoundOnSlice:
+    """What a method has found of a structure on a slice, about which others are asked.
+
+    Parameters
+    ----------
+    levels
+        Intensities (rows, columns) from 0 to 1.
+    spacing_mm
+        Distance between (rows, columns) [mm].
+    found
+        Probability (rows, columns) by the method that asks.
+    examples
+        Returns those that show the structure, one structure each; they are laid on the slice when first asked for.
+    """
+
+    levels: Float32
+    spacing_mm: tuple[float, float]
+    found: Float32
+    examples: Callable[[], AlignedExamples]
+
+
 class SliceLook(Protocol):
     """Looks at what was found on slices."""
 
-    def opinions(
-        self,
-        levels: Float32,
-        spacing_mm: tuple[float, float],
-        found: Float32,
-        examples: Callable[[], AlignedExamples],
-        run: Run,
-    ) -> Sequence[Float32]:
+    def opinions(self, asked: FoundOnSlice, run: Run) -> Sequence[Float32]:
         """Return one probability (rows, columns) of a structure or several.
-
-        Parameters
-        ----------
-        levels
-            Intensities (rows, columns) from 0 to 1.
-        spacing_mm
-            Distance between (rows, columns) [mm].
-        found
-            Probability (rows, columns) by the method that asks.
-        examples
-            Returns those that show the structure, one structure each; laid on the slice when first asked for.
-        run
-            Cancel.
 
         Raises
         ------
@@ -90,7 +93,7 @@ def with_opinions(
 
     said = []
     for structure, found in enumerate(answer):
-        others = look.opinions(levels, (rows_mm, columns_mm), found, partial(aligned_with, structure), run)
-        said.append(np.mean([found, *others], axis=0))
+        asked = FoundOnSlice(levels, (rows_mm, columns_mm), found, partial(aligned_with, structure))
+        said.append(np.mean([found, *look.opinions(asked, run)], axis=0))
     together = np.stack(said)
     return np.asarray(together / np.maximum(together.sum(axis=0), 1), dtype=np.float32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +12,10 @@ from ...engine.run import Run
 from ...models.catalogue import ModelSpec
 from ...prompt.interactive_network import build_look
 from ...prompt.network_look import NetworkLook
-from .aligned_examples import AlignedExamples
 from .grids import Float32
 from .learner import RegisteredLearner
 from .registrations import Registrations
+from .slice_opinions import FoundOnSlice
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,17 +30,9 @@ class InteractiveNetwork:
 
     look: NetworkLook
 
-    def opinions(
-        self,
-        levels: Float32,
-        spacing_mm: tuple[float, float],
-        found: Float32,
-        examples: Callable[[], AlignedExamples],
-        run: Run,
-    ) -> Sequence[Float32]:
+    def opinions(self, asked: FoundOnSlice, run: Run) -> Sequence[Float32]:
         """Return its opinion; see `SliceLook`."""
-        del examples
-        return (self.look.at(levels, spacing_mm, found, run),)
+        return (self.look.at(asked.levels, asked.spacing_mm, asked.found, run),)
 
 
 def build(spec: ModelSpec, weights: Path | None, plan: DevicePlan, cache: ByteBoundedCache) -> RegisteredLearner:

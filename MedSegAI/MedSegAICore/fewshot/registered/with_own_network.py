@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +14,11 @@ from ...models.loading import load_network
 from ...networks.context_unet import ContextUNet
 from ...prompt.interactive_network import build_look
 from ...prompt.network_look import NetworkLook
-from .aligned_examples import AlignedExamples
 from .context_look import ContextLook
 from .grids import Float32
 from .learner import RegisteredLearner
 from .registrations import Registrations
+from .slice_opinions import FoundOnSlice
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,18 +34,11 @@ class TwoNetworks:
     context: ContextLook
     interactive: NetworkLook
 
-    def opinions(
-        self,
-        levels: Float32,
-        spacing_mm: tuple[float, float],
-        found: Float32,
-        examples: Callable[[], AlignedExamples],
-        run: Run,
-    ) -> Sequence[Float32]:
+    def opinions(self, asked: FoundOnSlice, run: Run) -> Sequence[Float32]:
         """Return the opinions of both; see `SliceLook`."""
         return (
-            self.context.at(levels, spacing_mm, found, examples(), run),
-            self.interactive.at(levels, spacing_mm, found, run),
+            self.context.at(asked.levels, asked.spacing_mm, asked.found, asked.examples(), run),
+            self.interactive.at(asked.levels, asked.spacing_mm, asked.found, run),
         )
 
 

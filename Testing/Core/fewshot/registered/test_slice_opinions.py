@@ -20,10 +20,10 @@ class Says:
     def __init__(self, *probabilities: float) -> None:
         self.probabilities, self.asked = probabilities, []
 
-    def opinions(self, levels, spacing_mm, found, examples, run):
+    def opinions(self, asked, run):
         run.check()
-        self.asked.append((levels, spacing_mm, found, examples()))
-        return [np.full_like(found, one) for one in self.probabilities]
+        self.asked.append((asked.levels, asked.spacing_mm, asked.found, asked.examples()))
+        return [np.full_like(asked.found, one) for one in self.probabilities]
 
 
 def asked(model, image, look, run=None):
@@ -84,9 +84,9 @@ def test_a_run_that_is_stopped_while_somebody_looks_ends(learned_from_slices, sl
     token = CancelToken()
 
     class Stops(Says):
-        def opinions(self, levels, spacing_mm, found, examples, run):
+        def opinions(self, asked, run):
             token.cancel()
-            return super().opinions(levels, spacing_mm, found, examples, run)
+            return super().opinions(asked, run)
 
     with pytest.raises(Cancelled):
         asked(learned_from_slices, slices[2].image, Stops(0.5), Run(cancel=token))
@@ -114,8 +114,8 @@ def test_examples_are_laid_on_the_slice_once_and_only_for_those_who_want_to_see_
     monkeypatch.setattr(slice_opinions, "aligned_examples", counted)
 
     class LooksAway(Says):
-        def opinions(self, levels, spacing_mm, found, examples, run):  # noqa: ARG002  it does not look
-            return [found]
+        def opinions(self, asked, run):  # noqa: ARG002  it does not look
+            return [asked.found]
 
     asked(learned_from_slices, slices[2].image, LooksAway())
     assert not laid

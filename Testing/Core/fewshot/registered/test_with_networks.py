@@ -15,6 +15,7 @@ from MedSegAICore.errors import InvalidSupportModel, WeightsMissing
 from MedSegAICore.fewshot.model_file import load_model, save_model
 from MedSegAICore.fewshot.registered import with_network, with_own_network
 from MedSegAICore.fewshot.registered.aligned_examples import AlignedExamples
+from MedSegAICore.fewshot.registered.slice_opinions import FoundOnSlice
 from MedSegAICore.models.catalogue import load_catalogue
 from MedSegAICore.models.checkpoint import file_sha256
 from MedSegAICore.models.trained_file import write_trained
@@ -83,9 +84,10 @@ def test_both_networks_say_what_they_think(own_network):
     levels = np.zeros((60, 90), np.float32)
     levels[20:30, 40:60] = 1
     examples, found = AlignedExamples(levels[None], levels[None, None]), 0.9 * levels
-    context, interactive = own.opinions(levels, (1.0, 1.0), found, lambda: examples, Run())
+    asked = FoundOnSlice(levels, (1.0, 1.0), found, lambda: examples)
+    context, interactive = own.opinions(asked, Run())
     assert np.array_equal(context, own.context.at(levels, (1.0, 1.0), found, examples, Run()))
-    assert np.array_equal(interactive, shipped.opinions(levels, (1.0, 1.0), found, lambda: examples, Run())[0])
+    assert np.array_equal(interactive, shipped.opinions(asked, Run())[0])
     assert not np.array_equal(context, interactive)
 
 
